@@ -1,0 +1,209 @@
+"""Everything that can be counted before anything runs: bytes per link and channel, FLOPs, SRAM traffic, bounds.
+
+The bounds are true lower bounds of any replay: a core must run all its tasks one after another, and a link or
+channel must carry all its bytes at its own rate (routes and schedules are fixed, so these bytes are known).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hecasim.collectives import COLLECTIVES, Stage
+from hecasim.mapping.compute import duration_ps, sram_bytes
+from hecasim.mapping.ports import ports_of_tiles
+from hecasim.parallel.layout import Counts
+from hecasim.specs import PackageSpec
+from hecasim.topologies import Topology, make
+from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, Task, Trace
+from hecasim.units import PS_PER_S
+
+
+@dataclass
+class TaskCount:
+    """One task, once: what it does to every tile, link and channel."""
+
+    core_ps: Counts | None = None
+    flops: int = 0
+    vector_operations: int = 0
+    sram_bytes: int = 0
+    sent_bytes: int = 0
+    link_bytes: Counts | None = None
+    channel_bytes: Counts | None = None
+    dram_read_bytes: int = 0
+    dram_write_bytes: int = 0
+    own_ps: Counts | None = None
+    """Least time of the task on every tile, were it alone: its own bytes through its own first link or channel."""
+
+
+@dataclass
+class Census:
+    """Totals of a step."""
+
+    core_ps: Counts
+    link_bytes: Counts
+    channel_bytes: Counts
+    flops: dict[str, int] = field(default_factory=dict)
+    """Executed FLOPs of matrix products, by phase."""
+    vector_operations: int = 0
+    sram_bytes: int = 0
+    collective_bytes: int = 0
+    collective_link_bytes: int = 0
+    memory_link_bytes: int = 0
+    dram_read_bytes: int = 0
+    dram_write_bytes: int = 0
+    bounds_ps: dict[str, int] = field(default_factory=dict)
+
+
+class Counter:
+    """Counts tasks on one package; equal collectives are expanded once."""
+
+    def __init__(self, trace: Trace, package: PackageSpec) -> None:
+        self.trace, self.package = trace, package
+        self.topology: Topology = make(package.topology.kind, package.topology.rows, package.topology.columns)
+        self.ports = ports_of_tiles(package, str(trace.options["dram_map"]))
+        self.channels = max(port.channel for port in self.ports) + 1
+        link, memory = package.link, package.memory
+        self.link_rate = int(link.bandwidth_bytes_per_s * link.payload_efficiency)
+        self.hop_ps = link.latency_ps + link.adapter_latency_ps
+        self.ideal_memory = memory.bandwidth_bytes_per_s is None and memory.latency_ps == 0
+        self.channel_rate = None if memory.bandwidth_bytes_per_s is None else int(memory.bandwidth_bytes_per_s)
+        self._collectives: dict[Any, TaskCount] = {}
+
+    def count(self, task: Task) -> TaskCount:
+        if task.kind == COMPUTE:
+            return self._compute(task)
+        if task.kind == COLLECTIVE:
+            key = (task.algorithm, task.group, task.size_bytes)
+            if key not in self._collectives:
+                self._collectives[key] = self._collective(task)
+            return self._collectives[key]
+        return self._multicast(task) if task.group else self._unicast(task)
+
+    def _compute(self, task: Task) -> TaskCount:
+        chiplet, element = self.package.chiplet, int(self.trace.options["element_bytes"])
+        classes = np.array(task.work_of or [0] * self.trace.tiles)
+        times = np.bincount(classes, minlength=len(task.work))
+        spent = np.array([duration_ps(chiplet, work, element) for work in task.work], dtype=np.int64)[classes]
+        return TaskCount(
+            core_ps=spent, own_ps=spent,
+            flops=sum(work.flops * int(n) for work, n in zip(task.work, times, strict=True)),
+            vector_operations=sum(work.vector_operations * int(n) for work, n in zip(task.work, times, strict=True)),
+            sram_bytes=sum(sram_bytes(chiplet, work, element) * int(n) for work, n in zip(task.work, times, strict=True)),
+        )  # fmt: skip
+
+    def _collective(self, task: Task) -> TaskCount:
+        links = np.zeros(len(self.topology.links), dtype=np.int64)
+        own = np.zeros(self.trace.tiles, dtype=np.int64)
+        sent = 0
+        for members in self.trace.groups[task.group]:
+            stages = COLLECTIVES[task.algorithm](self.topology, members, task.size_bytes, self.trace.options)
+            for (source, target), size in flows(stages).items():
+                sent += size
+                route = list(self.topology.route(source, target))
+                links[route] += size
+                # What a member sends to its busiest partner leaves over one link after the member has joined.
+                least = self.hop_ps * len(route) + size * PS_PER_S // self.link_rate
+                own[source] = max(own[source], least)
+        return TaskCount(sent_bytes=sent, link_bytes=links, sram_bytes=2 * sent, own_ps=own)
+
+    def _unicast(self, task: Task) -> TaskCount:
+        links = np.zeros(len(self.topology.links), dtype=np.int64)
+        channels = np.zeros(self.channels, dtype=np.int64)
+        own = np.zeros(self.trace.tiles, dtype=np.int64)
+        total = 0
+        for tile, port in enumerate(self.ports):
+            size = task.bytes_at(tile)
+            total += size
+            if not self.ideal_memory and size:
+                ends = (port.tile, tile) if task.kind == DRAM_READ else (tile, port.tile)
+                route = list(self.topology.route(*ends))
+                links[route] += size
+                channels[port.channel] += size
+                own[tile] = self._channel_ps(size)
+        read = task.kind == DRAM_READ
+        return TaskCount(
+            sram_bytes=total, link_bytes=links, channel_bytes=channels, own_ps=own,
+            dram_read_bytes=total if read else 0, dram_write_bytes=0 if read else total,
+        )  # fmt: skip
+
+    def _multicast(self, task: Task) -> TaskCount:
+        links = np.zeros(len(self.topology.links), dtype=np.int64)
+        channels = np.zeros(self.channels, dtype=np.int64)
+        own = np.zeros(self.trace.tiles, dtype=np.int64)
+        total = landed = 0
+        for members in self.trace.groups[task.group]:
+            size = task.bytes_at(members[0])
+            total += size
+            landed += size * len(members)
+            if self.ideal_memory or not size:
+                continue
+            ports = sorted({self.ports[member] for member in members})
+            for place, port in enumerate(ports):
+                share = size * (place + 1) // len(ports) - size * place // len(ports)
+                channels[port.channel] += share
+                for numbers in self.topology.multicast(port.tile, members).values():
+                    links[list(numbers)] += share
+                own[list(members)] = np.maximum(own[list(members)], self._channel_ps(share))
+        return TaskCount(
+            sram_bytes=landed, link_bytes=links, channel_bytes=channels, own_ps=own, dram_read_bytes=total
+        )
+
+    def _channel_ps(self, size: int) -> int:
+        if self.channel_rate is None:
+            return self.package.memory.latency_ps
+        return self.package.memory.latency_ps + size * PS_PER_S // self.channel_rate
+
+
+def flows(stages: tuple[Stage, ...]) -> Mapping[tuple[int, int], int]:
+    """(source, target) -> bytes over a whole schedule."""
+    total: dict[tuple[int, int], int] = {}
+    for stage in stages:
+        for pattern in stage:
+            for pair, size in pattern.flows().items():
+                total[pair] = total.get(pair, 0) + size
+    return total
+
+
+def take_census(trace: Trace, package: PackageSpec, counter: Counter | None = None) -> Census:
+    """Count every task of the step."""
+    counter = counter or Counter(trace, package)
+    census = Census(
+        np.zeros(trace.tiles, dtype=np.int64), np.zeros(len(counter.topology.links), dtype=np.int64),
+        np.zeros(counter.channels, dtype=np.int64),
+    )  # fmt: skip
+    for kind, times in trace.counted_kinds():
+        for task in kind.tasks:
+            _add(census, counter.count(task), task, times)
+    slowest_channel = 0
+    if counter.channel_rate is not None:
+        slowest_channel = int(census.channel_bytes.max()) * PS_PER_S // counter.channel_rate
+    census.bounds_ps = {
+        "compute": int(census.core_ps.max()),
+        "nop": int(census.link_bytes.max(initial=0)) * PS_PER_S // counter.link_rate,
+        "dram": slowest_channel,
+    }
+    return census
+
+
+def _add(census: Census, one: TaskCount, task: Task, times: int) -> None:
+    if one.core_ps is not None:
+        census.core_ps += one.core_ps * times
+    if one.link_bytes is not None:
+        census.link_bytes += one.link_bytes * times
+        crossed = int(one.link_bytes.sum()) * times
+        if task.kind == COLLECTIVE:
+            census.collective_link_bytes += crossed
+        else:
+            census.memory_link_bytes += crossed
+    if one.channel_bytes is not None:
+        census.channel_bytes += one.channel_bytes * times
+    census.flops[task.phase] = census.flops.get(task.phase, 0) + one.flops * times
+    census.vector_operations += one.vector_operations * times
+    census.sram_bytes += one.sram_bytes * times
+    census.collective_bytes += one.sent_bytes * times
+    census.dram_read_bytes += one.dram_read_bytes * times
+    census.dram_write_bytes += one.dram_write_bytes * times

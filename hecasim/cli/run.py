@@ -1,0 +1,120 @@
+"""`hecasim run`: one training step, or one per method of a study."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hecasim.cli import options
+from hecasim.cli.inputs import Job, read_job
+from hecasim.cli.output import ProgressReport, note, print_json, show
+from hecasim.errors import ConfigError, InfeasiblePlan
+
+if TYPE_CHECKING:
+    from hecasim.results.result import Result
+
+
+def run(
+    study: options.Study = None,
+    package: options.Package = None,
+    model: options.Model = None,
+    method: options.Method = None,
+    batch: options.Batch = None,
+    micro_batch: options.MicroBatch = None,
+    sequence: options.Sequence = None,
+    recompute: options.Recompute = None,
+    settings: options.Settings = None,
+    fidelity: options.Fidelity = None,
+    engine: options.Engine = None,
+    dry: Annotated[
+        bool, typer.Option("--dry", help="No events: shapes per tile, bytes per collective, memory fit, bounds.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write the files of the run there.")] = None,
+    force: options.Force = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Simulate one training step, or one per method of a study.
+
+    Example: [cyan]hecasim run --model llama2-7b --batch 8 --set package.memory.kind=hbm2_2000 --out runs/hbm[/]
+    """
+    from hecasim.report import files
+
+    if out and dry:
+        raise ConfigError("--dry: simulates nothing, so there is nothing to write; leave out --out")
+    if out:
+        files.refuse_occupied(out, force=force)
+    job = read_job(
+        study,
+        package,
+        model,
+        settings,
+        method=method,
+        batch=batch,
+        micro_batch=micro_batch,
+        sequence=sequence,
+        recompute=recompute,
+        fidelity=fidelity,
+        engine=engine,
+    )
+    if dry:
+        _preview(job, as_json=as_json)
+        return
+    outcomes = _simulate(job, timeline=out is not None, quiet=quiet)
+    rows = [_row(plan.method, outcome) for plan, outcome in zip(job.plans, outcomes, strict=True)]
+    _print(job, rows, as_json=as_json)
+    if out:
+        done = zip(job.plans, outcomes, strict=True)
+        results = {plan.method: result for plan, result in done if not isinstance(result, InfeasiblePlan)}
+        texts = files.study_files(job.study, rows, results) if job.study else files.run_files(*results.values())
+        for path in files.write_directory(out, texts, force=force):
+            note(f"wrote {path}", as_json=as_json, quiet=quiet)
+    for outcome in outcomes:
+        if isinstance(outcome, InfeasiblePlan):
+            raise outcome
+
+
+def _simulate(job: Job, *, timeline: bool, quiet: bool) -> "list[Result | InfeasiblePlan]":
+    """Run every plan of the job; in a comparison a plan that does not fit is a row like any other."""
+    from hecasim.run import simulate
+
+    outcomes: list[Result | InfeasiblePlan] = []
+    with ProgressReport(quiet=quiet) as progress:
+        for plan in job.plans:
+            tell = progress.report(plan.method)
+            try:
+                outcomes.append(simulate(job.package, job.model, plan, progress=tell, timeline=timeline))
+            except InfeasiblePlan as error:
+                if not job.study:
+                    raise
+                outcomes.append(error)
+    return outcomes
+
+
+def _row(method: str, outcome: "Result | InfeasiblePlan") -> dict[str, Any]:
+    if not isinstance(outcome, InfeasiblePlan):
+        document: dict[str, Any] = outcome.to_json()
+        return document
+    fault = {key: getattr(outcome, key) for key in ("resource", "needed", "available", "levers")}
+    return {"method": method, "infeasible": fault, "message": str(outcome)}
+
+
+def _print(job: Job, rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"study": job.study, "rows": rows} if job.study else rows[0])
+        return
+    from hecasim.report.table import comparison, single
+
+    show(*(comparison(job.study, rows) if job.study else single(rows[0])))
+
+
+def _preview(job: Job, *, as_json: bool) -> None:
+    from hecasim.report.listing import nested
+    from hecasim.run import preview
+
+    documents = [preview(job.package, job.model, plan) for plan in job.plans]
+    if as_json:
+        print_json({"study": job.study, "rows": documents} if job.study else documents[0])
+        return
+    for plan, document in zip(job.plans, documents, strict=True):
+        show(*nested(f"{job.model.name} on {job.package.name} by {plan.method}, not simulated", document))

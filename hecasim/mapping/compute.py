@@ -1,0 +1,67 @@
+"""How long local work takes on a compute core: the closed forms, without anybody to wait for.
+
+Array cycles follow the closed form that SCALE-Sim 3.0 obeys exactly: every fold costs the same, also a ragged one,
+and folds never overlap (unless `fold_overlap`).
+"""
+
+from __future__ import annotations
+
+from hecasim.specs import ChipletSpec, SystolicCoreSpec
+from hecasim.units import PS_PER_S
+from hecasim.mapping.work import Work
+
+
+def folds(core: SystolicCoreSpec, m: int, n: int, k: int) -> tuple[int, int, int]:
+    """(row folds, column folds, streamed length) of an m x k by k x n product on one array."""
+    rows, columns, stream = {"ws": (k, n, m), "os": (m, n, k), "is": (k, m, n)}[core.dataflow]
+    return -(-rows // core.rows), -(-columns // core.columns), stream
+
+
+def gemm_cycles(core: SystolicCoreSpec, count: int, m: int, n: int, k: int) -> int:
+    """Cycles of *count* products spread over the core's arrays.
+
+    Per fold T + R + C - 2 output-stationary, R more to preload for weight and input stationary (SCALE-Sim 3.0).
+    With `fold_overlap` the next fold is preloaded and drained behind the stream.
+    """
+    row_folds, column_folds, stream = folds(core, m, n, k)
+    per_array = -(-count * row_folds * column_folds // core.arrays)
+    preload = 0 if core.dataflow == "os" else core.rows
+    skew = core.rows + core.columns - 2
+    if core.fold_overlap:
+        return per_array * max(stream, preload) + preload + skew
+    return per_array * (preload + stream + skew)
+
+
+def operand_elements(chiplet: ChipletSpec, count: int, m: int, n: int, k: int) -> int:
+    """Elements a product reads and writes in SRAM: re-read once per fold as the dataflow makes it (SCALE-Sim 3.0)."""
+    core = chiplet.core
+    if not isinstance(core, SystolicCoreSpec):
+        return count * (m * k + k * n + m * n)
+    row_folds, column_folds, _ = folds(core, m, n, k)
+    left, right, out = m * k, k * n, m * n
+    if core.dataflow == "os":
+        return count * (left * column_folds + right * row_folds + out)
+    if core.dataflow == "ws":
+        return count * (left * column_folds + right + out * (2 * row_folds - 1))
+    return count * (left + right * column_folds + out * (2 * row_folds - 1))
+
+
+def sram_bytes(chiplet: ChipletSpec, work: Work, element_bytes: int) -> int:
+    """Bytes through the core's SRAM port: GEMM operands, and two reads and a write per three vector operations."""
+    elements = sum(operand_elements(chiplet, *shape) for shape in work.gemms)
+    return (elements + work.vector_operations) * element_bytes
+
+
+def duration_ps(chiplet: ChipletSpec, work: Work, element_bytes: int) -> int:
+    """Time of a task on the core: array then vector unit, or the SRAM port where that is slower."""
+    core = chiplet.core
+    if isinstance(core, SystolicCoreSpec):
+        cycles = sum(gemm_cycles(core, *shape) for shape in work.gemms)
+        cycles += -(-work.vector_operations // core.vector_lanes)
+        busy = -(-cycles * PS_PER_S // int(core.clock_hz))
+    else:
+        busy = -(-work.flops * PS_PER_S // int(core.peak_flop_per_s))
+    port = chiplet.sram.core_bandwidth_bytes_per_s
+    if port is None:
+        return busy
+    return max(busy, -(-sram_bytes(chiplet, work, element_bytes) * PS_PER_S // int(port)))

@@ -1,0 +1,127 @@
+"""Does the plan fit the SRAM: which weights stay on the package, and how many tokens stream at once.
+
+Rules (assumed, stated in the Result): a block whose weights, and in backward whose gradients too, fit the weight
+buffer keeps them for all its micro-batches; else they come again for every token tile. The token tile is the
+whole micro-batch if its activations fit, else the largest power of two that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from hecasim.errors import InfeasiblePlan
+from hecasim.mapping.buffers import Buffer, Lives, weight_bytes
+from hecasim.parallel.program import Program, Section
+
+BlockPass = tuple[str, str]
+
+
+class Tiling(NamedTuple):
+    """Tokens that stream at once, in how many parts a micro-batch comes, and the activation SRAM this takes."""
+
+    token_tile: int
+    parts: int
+    peak_bytes: int
+
+
+def resident_blocks(programs: Mapping[BlockPass, Program], capacity_bytes: int | None) -> dict[BlockPass, bool]:
+    """Whether the weights (and gradients) of each block and pass stay in the weight buffer."""
+    return {
+        key: capacity_bytes is None or held_bytes(program) <= capacity_bytes for key, program in programs.items()
+    }
+
+
+def held_bytes(program: Program) -> int:
+    """Weight buffer that a block's weights and weight gradients take on the fullest tile."""
+    return weight_bytes(program.weights) + weight_bytes(program.gradients)
+
+
+def activation_peak(programs: Sequence[Program], parts: int) -> int:
+    """Bytes of activation SRAM at the worst moment, with double-buffered loads and stores."""
+    walks = [_Occupancy(program, parts) for program in programs]
+    coming = max(walk.first_loads for walk in walks)
+    going = max(walk.last_stores for walk in walks)
+    return max(walk.peak for walk in walks) + coming + going
+
+
+class _Occupancy:
+    """Occupancy of the activation buffer over one body in program order."""
+
+    def __init__(self, program: Program, token_tiles: int) -> None:
+        self.lives = Lives(program, token_tiles)
+        units = [
+            (number, section, part, token_tiles if section.tiled else 1)
+            for number, section in enumerate(program.sections)
+            for part in range(token_tiles if section.tiled else 1)
+        ]
+        loads = [self._loads(*unit) for unit in units] + [0]
+        self.first_loads = loads[0]
+        self.level, self.peak, leaving = loads[0], loads[0], 0
+        for place, unit in enumerate(units):
+            self.level += loads[place + 1]
+            self._work(*unit)
+            self.level -= leaving
+            leaving = sum(self._stored(*unit))
+        self.last_stores = leaving
+
+    def _loads(self, number: int, section: Section, part: int, parts: int) -> int:
+        return sum(self.lives.take(value, number, part, parts).size_bytes for value in section.loads)
+
+    def _stored(self, number: int, section: Section, part: int, parts: int) -> list[int]:
+        return [self.lives.stored(value, number, part, parts).size_bytes for value in section.stores]
+
+    def _work(self, number: int, section: Section, part: int, parts: int) -> None:
+        for wave in section.waves:
+            given = 0
+            for step in wave:
+                takes, gives = self.lives.step(step, number, part, parts)
+                self.level += total(takes)
+                given += total(gives)
+            self.peak = max(self.peak, self.level)
+            self.level -= given
+
+
+def total(buffers: Sequence[Buffer]) -> int:
+    return sum(buffer.size_bytes for buffer in buffers)
+
+
+def choose_token_tile(
+    programs: Sequence[Program], tokens: int, wanted: int | str, capacity_bytes: int | None, refuse: bool
+) -> Tiling:
+    """The token tile of a run, or InfeasiblePlan where not even the smallest fits."""
+    if isinstance(wanted, int):
+        best = _tiling(programs, tokens, min(wanted, tokens))
+    else:
+        best = _largest_fitting(programs, tokens, capacity_bytes)
+    if capacity_bytes is not None and best.peak_bytes > capacity_bytes and refuse:
+        raise InfeasiblePlan(
+            resource=f"activation SRAM per tile, with token_tile {best.token_tile}",
+            needed=f"{best.peak_bytes} bytes", available=f"{capacity_bytes} bytes",
+            levers=["plan.micro_batch (smaller)", "plan.token_tile (smaller)", "package.chiplet.sram.activations",
+                    "plan.method (hecaton and optimus hold 1/N of an activation, megatron all of it)",
+                    "plan.capacity=warn"],
+        )  # fmt: skip
+    return best
+
+
+def _largest_fitting(programs: Sequence[Program], tokens: int, capacity_bytes: int | None) -> Tiling:
+    best = _tiling(programs, tokens, tokens)
+    tile = 1 << max(0, (tokens - 1).bit_length() - 1)
+    while capacity_bytes is not None and best.peak_bytes > capacity_bytes and tile >= 1:
+        candidate = _tiling(programs, tokens, tile)
+        if candidate.peak_bytes < best.peak_bytes:
+            best = candidate
+        if tile <= SMALLEST_TILE:
+            break
+        tile //= 2
+    return best
+
+
+SMALLEST_TILE = 16
+"""Below this a token tile is all latency; such a plan is refused (assumed)."""
+
+
+def _tiling(programs: Sequence[Program], tokens: int, tile: int) -> Tiling:
+    parts = -(-tokens // tile)
+    return Tiling(tile, parts, activation_peak(programs, parts))

@@ -1,0 +1,1 @@
+"""People's view of a Result: tables on the terminal, and the files of a run directory."""

@@ -1,0 +1,29 @@
+"""Energy: what was counted times the package's table, after the run (the idea of Accelergy).
+
+Core: multiply-adds and vector operations. SRAM: bytes through its ports. NoP: bytes times links crossed. DRAM: bytes.
+Static: power of every chiplet for the whole step. Not priced: routers' own energy (part of the link's), clock tree.
+"""
+
+from __future__ import annotations
+
+from hecasim.analytic import Census
+from hecasim.specs import PackageSpec
+
+BITS = 8
+
+
+def energy_j(census: Census, package: PackageSpec, step_s: float) -> dict[str, float]:
+    """Joules of one step by part; `total` is their sum."""
+    table = package.energy
+    chiplets = package.topology.rows * package.topology.columns
+    flops = sum(census.flops.values())
+    link_bytes = census.collective_link_bytes + census.memory_link_bytes
+    dram_bytes = census.dram_read_bytes + census.dram_write_bytes
+    parts = {
+        "core": flops // 2 * table.mac_j + census.vector_operations * table.vector_op_j,
+        "sram": census.sram_bytes * BITS * table.sram_j_per_bit,
+        "nop": link_bytes * BITS * package.link.energy_j_per_bit,
+        "dram": dram_bytes * BITS * package.memory.energy_j_per_bit,
+        "static": table.static_w_per_chiplet * chiplets * step_s,
+    }
+    return parts | {"total": sum(parts.values())}

@@ -1,0 +1,38 @@
+"""The timeline: spans of some tiles in Chrome trace event format, which Perfetto opens."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hecasim.trace.log import SPAN_LIMIT, SPAN_TILES, Log
+
+RESOURCES = ("compute", "nop", "dram")
+PS_PER_US = 10**6
+
+
+def timeline_json(log: Log) -> str:
+    """Complete events in microseconds: a process per tile, a thread per resource.
+
+    Up to SPAN_TILES tiles, spread over the grid, and the first SPAN_LIMIT spans of theirs; the rule and the number
+    of spans left out stand in the file.
+    """
+    events: list[dict[str, Any]] = []
+    columns = log.trace.columns
+    for tile in sorted(log.shown_tiles):
+        name = f"tile ({tile // columns},{tile % columns})"
+        events.append({"ph": "M", "pid": tile, "name": "process_name", "args": {"name": name}})
+        for thread, resource in enumerate(RESOURCES):
+            events.append(
+                {"ph": "M", "pid": tile, "tid": thread, "name": "thread_name", "args": {"name": resource}}
+            )
+    for span in log.spans:
+        events.append(
+            {
+                "ph": "X", "pid": span.tile, "tid": RESOURCES.index(span.resource), "name": span.label,
+                "cat": span.phase, "ts": span.start_ps / PS_PER_US, "dur": (span.end_ps - span.start_ps) / PS_PER_US,
+                "args": {"layer": span.layer, "micro_batch": span.micro_batch},
+            }
+        )  # fmt: skip
+    rule = f"at most {SPAN_TILES} tiles and {SPAN_LIMIT} spans; {log.spans_dropped} spans left out"
+    return json.dumps({"traceEvents": events, "displayTimeUnit": "ns", "otherData": {"rule": rule}})

@@ -1,0 +1,56 @@
+"""The whole path on one page: package, model and plan in, Result out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from hecasim.analytic import estimate, take_census
+from hecasim.results import Result, summarize
+from hecasim.sim import replay
+from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
+from hecasim.trace import Trace, assemble, build_trace, prepare
+
+Progress = Callable[[float, str], None]
+
+
+def simulate(
+    package: PackageSpec,
+    model: ModelSpec,
+    plan: PlanSpec,
+    *,
+    progress: Progress | None = None,
+    timeline: bool = False,
+) -> Result:
+    """Train *model* for one step on *package* the way *plan* says.
+
+    `progress` hears the share done (0 to 1) and what is under way; `timeline` keeps spans for Perfetto.
+    Raises ConfigError, InfeasiblePlan or Stalled (see `hecasim.errors`).
+    """
+    started = time.perf_counter()
+    prepared = prepare(package, model, plan)
+    trace = assemble(prepared)
+    if plan.fidelity == "analytic":
+        log, census = estimate(trace, package)
+    else:
+        census = take_census(trace, package)
+        log = replay(trace, package, progress=progress, keep_spans=timeline)
+    wall_s = time.perf_counter() - started
+    return summarize(log, census, package, model, prepared.plan, version=_version(), wall_s=wall_s)
+
+
+def preview(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> dict[str, Any]:
+    """What is known without running: shapes per tile, bytes per collective, memory fit, bounds in seconds."""
+    from hecasim.results.preview import describe
+
+    return describe(prepare(package, model, plan))
+
+
+def _version() -> str:
+    from hecasim import __version__
+
+    return __version__
+
+
+__all__ = ["Progress", "Trace", "build_trace", "preview", "simulate"]

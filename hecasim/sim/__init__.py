@@ -1,0 +1,5 @@
+"""The live package: SimPy processes that replay a Trace and leave a Log."""
+
+from hecasim.sim.replay import replay
+
+__all__ = ["replay"]

@@ -1,0 +1,86 @@
+"""Time: a SimPy clock in whole picoseconds whose every picosecond has two halves.
+
+First all events of an instant, and the zero-time starts they cause, run to a fixpoint; then one grant pass
+serves the resources that were asked for. So nothing depends on the order in which events were created.
+Every grant, computation and hop lasts at least one picosecond: a grant causes nothing in its own instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import simpy
+from simpy.events import NORMAL
+
+GRANT_HALF = NORMAL + 1
+"""Priority of the grant pass: SimPy runs it after every normal event of the same instant."""
+
+
+class Resource(Protocol):
+    """Something that is asked for in the first half of a picosecond and granted in the second."""
+
+    asking: bool
+
+    def grant(self, now: int) -> None:
+        """Serve whoever is first by the static order."""
+
+
+class _GrantPass(simpy.Event):
+    """An event that has happened the moment it is scheduled, as SimPy's own Timeout has."""
+
+    def __init__(self, env: simpy.Environment, action: Callable[[simpy.Event], None]) -> None:
+        super().__init__(env)
+        self._ok = True
+        self._value = None
+        assert self.callbacks is not None
+        self.callbacks.append(action)
+
+
+class Clock:
+    """The SimPy environment with an agenda: one SimPy event per instant, however much happens in it."""
+
+    def __init__(self) -> None:
+        self.env = simpy.Environment()
+        self.now = 0
+        self.happenings = 0
+        self._agenda: dict[int, list[tuple[Callable[[Any], None], Any]]] = {}
+        self._asked: list[Resource] = []
+
+    def at(self, time: int, action: Callable[[Any], None], argument: Any) -> None:
+        """Do *action(argument)* in the first half of picosecond *time*."""
+        happenings = self._agenda.get(time)
+        if happenings is None:
+            self._agenda[time] = [(action, argument)]
+            instant = self.env.timeout(time - self.env.now)
+            instant.callbacks.append(self._happen)  # type: ignore[union-attr]
+        else:
+            happenings.append((action, argument))
+
+    def _happen(self, _: simpy.Event) -> None:
+        now = self.now = int(self.env.now)
+        happenings = self._agenda.pop(now)
+        self.happenings += len(happenings)
+        for action, argument in happenings:
+            action(argument)
+
+    def ask(self, resource: Resource) -> None:
+        """Let *resource* take part in the grant pass at the end of this picosecond."""
+        if resource.asking:
+            return
+        resource.asking = True
+        if not self._asked:
+            self.env.schedule(_GrantPass(self.env, self._grant), GRANT_HALF)
+        self._asked.append(resource)
+
+    def _grant(self, _: simpy.Event) -> None:
+        now = self.now = int(self.env.now)
+        asked, self._asked = self._asked, []
+        for resource in asked:
+            resource.asking = False
+            resource.grant(now)
+
+    def run(self) -> None:
+        """Until nothing is left to happen."""
+        self.env.run()
+        self.now = int(self.env.now)

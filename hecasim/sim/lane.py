@@ -1,0 +1,162 @@
+"""A lane carries one segment at a time: a directed link, an SRAM port or a DRAM channel.
+
+Modelled: serialisation (the lane is held for it), latency of the head, virtual cut-through (a segment asks for
+its next lane when its head arrives), streams served round-robin by segment, first come first served inside one.
+Not modelled at this fidelity: finite router buffers, virtual channels, flits, transmission errors.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hecasim.trace.task import STREAMS
+from hecasim.units import PS_PER_S
+
+if TYPE_CHECKING:
+    from hecasim.sim.clock import Clock
+    from hecasim.sim.station import Station
+
+Span = tuple[int, int]
+"""First and one past the last byte of a segment within its message."""
+
+
+class Sink(Protocol):
+    """What a segment belongs to; told when the segment has landed."""
+
+    body: int
+    task: int
+
+    def landed(self, segment: Segment) -> None:
+        """The whole segment has arrived at the end of its route."""
+
+
+class Stop(Protocol):
+    """A place on a route that a segment's head can reach: a lane, or a fork of a multicast tree."""
+
+    def request(self, segment: Segment) -> None:
+        """The head of *segment* is here."""
+
+
+class Segment:
+    """A part of a message on its way along a route of lanes."""
+
+    __slots__ = ("asked", "extra_ps", "held_ps", "hop", "note", "number", "route", "sink", "source", "span", "step",
+                 "stream")  # fmt: skip
+
+    def __init__(
+        self, route: tuple[Stop, ...], span: Span, stream: int, sink: Sink, step: int, number: int, source: int,
+        note: Any = None, extra_ps: int = 0,
+    ) -> None:  # fmt: skip
+        self.route = route
+        self.span = span
+        self.stream = stream
+        self.sink = sink
+        self.step = step
+        self.number = number
+        self.source = source
+        self.note = note
+        self.extra_ps = extra_ps
+        """Time at the receiver before the segment counts as landed: the sum of a reduce-scatter."""
+        self.hop = 0
+        self.held_ps = 0
+        self.asked = 0
+
+
+def order(segment: Segment) -> tuple[int, int, int, int, int, int]:
+    """The static order of segments that ask for one lane in the same picosecond."""
+    sink = segment.sink
+    return (sink.body, sink.task, segment.step, segment.number, segment.hop, segment.source)
+
+
+def segments_of(size_bytes: int, segment_bytes: int) -> tuple[Span, ...]:
+    """A message cut at *segment_bytes*; an empty message is one empty segment."""
+    cuts = [*range(0, size_bytes, segment_bytes), size_bytes] if size_bytes else [0, 0]
+    return tuple(zip(cuts[:-1], cuts[1:], strict=True))
+
+
+class Lane:
+    """One directed lane with its queues, its busy time and its counts."""
+
+    __slots__ = ("_hold", "alarmed", "arrivals", "asking", "busy_ps", "bytes_carried", "clock", "free_at",
+                 "latency_ps", "name", "pointer", "queues", "rate", "segments", "station", "wait_ps", "waiting")  # fmt: skip
+
+    def __init__(self, clock: Clock, station: Station, name: str, bytes_per_s: int | None, latency_ps: int) -> None:
+        self.clock = clock
+        self.station = station
+        self.name = name
+        self.rate = bytes_per_s
+        self.latency_ps = max(1, latency_ps)
+        self.free_at = 0
+        self.arrivals: list[Segment] = []
+        self.queues: tuple[deque[Segment], ...] = tuple(deque() for _ in STREAMS)
+        self.waiting = 0
+        self.pointer = 0
+        """The stream served last; it keeps its place while the lane is idle."""
+        self.alarmed = False
+        self.asking = False
+        self.busy_ps = self.bytes_carried = self.wait_ps = self.segments = 0
+        self._hold: dict[Span, int] = {}
+
+    def serialisation_ps(self, span: Span) -> int:
+        """Time on the wire of a segment; the segments of a message add up to the message's own, rounded up once."""
+        if self.rate is None:
+            return 1
+        first, end = span
+        return max(1, -(-end * PS_PER_S // self.rate) + (-first * PS_PER_S // self.rate))
+
+    def request(self, segment: Segment) -> None:
+        """The head of *segment* is here and asks for the lane."""
+        segment.asked = self.clock.now
+        self.arrivals.append(segment)
+        if not self.asking:
+            self.clock.ask(self)
+
+    def grant(self, now: int) -> None:
+        """Second half of the picosecond: queue what arrived, start the next segment if the lane is free."""
+        arrivals = self.arrivals
+        if len(arrivals) == 1 and not self.waiting and self.free_at <= now:
+            self._start(arrivals.pop(), now)
+            return
+        if len(arrivals) > 1:
+            arrivals.sort(key=order)
+        for segment in arrivals:
+            self.queues[segment.stream].append(segment)
+        self.waiting += len(arrivals)
+        arrivals.clear()
+        if self.waiting and self.free_at <= now:
+            self.waiting -= 1
+            self._start(self._next(), now)
+        if self.waiting and not self.alarmed:
+            self.alarmed = True
+            self.clock.at(self.free_at, self.station.rouse, self)
+
+    def _next(self) -> Segment:
+        """Round-robin: the first waiting stream after the one served last."""
+        streams = len(self.queues)
+        for step in range(1, streams + 1):
+            queue = self.queues[(self.pointer + step) % streams]
+            if queue:
+                return queue.popleft()
+        raise AssertionError(f"{self.name} counts waiting segments but has none")
+
+    def _start(self, segment: Segment, now: int) -> None:
+        hold = self._hold.get(segment.span)
+        if hold is None:
+            hold = self._hold[segment.span] = self.serialisation_ps(segment.span)
+        if hold < segment.held_ps:  # what came over a slower lane cannot leave faster
+            hold = segment.held_ps
+        else:
+            segment.held_ps = hold
+        self.wait_ps += now - segment.asked
+        self.busy_ps += hold
+        self.bytes_carried += segment.span[1] - segment.span[0]
+        self.segments += 1
+        self.free_at = now + hold
+        self.pointer = segment.stream
+        segment.hop += 1
+        route = segment.route
+        if segment.hop < len(route):
+            self.clock.at(now + self.latency_ps, route[segment.hop].request, segment)
+        else:
+            self.clock.at(now + self.latency_ps + hold + segment.extra_ps, segment.sink.landed, segment)

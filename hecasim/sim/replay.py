@@ -1,0 +1,51 @@
+"""Replay a Trace on a Package, event by event: the definition of what hecasim computes."""
+
+from __future__ import annotations
+
+from hecasim.errors import ConfigError
+from hecasim.sim.clock import Clock
+from hecasim.sim.hardware import Hardware
+from hecasim.sim.scheduler import Progress, Scheduler
+from hecasim.specs import PackageSpec
+from hecasim.trace.log import LaneCount, Log
+from hecasim.trace.task import Trace
+
+
+def replay(trace: Trace, package: PackageSpec, *, progress: Progress | None = None, keep_spans: bool = False) -> Log:
+    """Run every task of *trace* on *package*.
+
+    Raises ConfigError where the trace is of another grid, Stalled where something never ends.
+    """
+    check_grid(trace, package)
+    clock = Clock()
+    log = Log.empty(trace, keep_spans)
+    scheduler = Scheduler(clock, trace, package, log, progress)
+    clock.run()
+    scheduler.check_finished()
+    log.close(log.step_ps)
+    log.happenings = clock.happenings
+    _count(log, scheduler.hardware)
+    return log
+
+
+def check_grid(trace: Trace, package: PackageSpec) -> None:
+    """A trace names tiles: it fits packages of its own grid."""
+    rows, columns = package.topology.rows, package.topology.columns
+    if (rows, columns) != (trace.rows, trace.columns):
+        raise ConfigError(
+            f"trace: written for a grid of {trace.rows}x{trace.columns}; the package has {rows}x{columns}"
+        )
+
+
+def _count(log: Log, hardware: Hardware) -> None:
+    """Copy the components' counters into the Log."""
+    families = (("link", hardware.links), ("port", hardware.sram_ports()), ("dram", hardware.channels.values()))
+    for kind, lanes in families:
+        log.lanes += [
+            LaneCount(lane.name, kind, lane.bytes_carried, lane.busy_ps, lane.wait_ps, lane.segments) for lane in lanes
+        ]
+    log.core_wait_ps = sum(core.wait_ps for core in hardware.cores)
+    log.sram_peak_bytes = max(sram.total_peak for sram in hardware.srams)
+    for sram in hardware.srams:
+        for kind, peak in sram.peak.items():
+            log.sram_peaks[kind] = max(peak, log.sram_peaks.get(kind, 0))

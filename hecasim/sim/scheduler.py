@@ -1,0 +1,293 @@
+"""The scheduler replays a Trace: it issues bodies, starts each task on each tile when what it waits for has ended.
+
+Progress is explicit: one counter per (task, tile) of the live bodies. A body is issued once the body
+`LOOK_AHEAD_BODIES` places before it has ended on every tile, so memory does not grow with the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import simpy
+
+from hecasim.errors import Stalled
+from hecasim.sim.clock import Clock
+from hecasim.mapping.compute import duration_ps, sram_bytes
+from hecasim.sim.exchange import Exchange, Schedule
+from hecasim.sim.hardware import Hardware
+from hecasim.trace.log import CLASSES, DRAM_CLASS, PHASES, Cause, Log, class_of, kind_label
+from hecasim.sim.memory import Multicast, Transfers
+from hecasim.specs import PackageSpec
+from hecasim.trace.task import COLLECTIVE, COMPUTE, LOOK_AHEAD_BODIES, Body, BodyKind, Task, Trace
+
+Progress = Callable[[float, str], None]
+
+
+class Compiled:
+    """One task of a body kind with everything that does not change from body to body."""
+
+    __slots__ = ("duration", "flops", "kind", "phase", "readers", "schedules", "sent_bytes", "spec", "sram_bytes",
+                 "vector_operations")  # fmt: skip
+
+    def __init__(self, task: Task, hardware: Hardware, trace: Trace, cache: dict[Any, list[Schedule]]) -> None:
+        package, tiles = hardware.package, trace.tiles
+        self.spec = task
+        self.kind = class_of(task)
+        self.phase = PHASES.index(task.phase)
+        self.readers: list[int] = []
+        self.duration: list[int] = []
+        self.schedules: list[Schedule] = []
+        self.sent_bytes = self.flops = self.sram_bytes = self.vector_operations = 0
+        if task.kind == COMPUTE:
+            element = int(trace.options["element_bytes"])
+            durations = [duration_ps(package.chiplet, work, element) for work in task.work]
+            classes = task.work_of or (0,) * tiles
+            self.duration = [durations[number] for number in classes]
+            for number, work in enumerate(task.work):
+                times = classes.count(number)
+                self.flops += work.flops * times
+                self.vector_operations += work.vector_operations * times
+                self.sram_bytes += sram_bytes(package.chiplet, work, element) * times
+        elif task.kind == COLLECTIVE:
+            key = (task.algorithm, task.group, task.size_bytes)
+            if key not in cache:
+                cache[key] = [
+                    Schedule(hardware, task.algorithm, members, task.size_bytes, trace.options)
+                    for members in trace.groups[task.group]
+                ]
+            self.schedules = cache[key]
+            self.sent_bytes = sum(sum(schedule.link_bytes().values()) for schedule in self.schedules)
+
+
+class CompiledKind:
+    """A body kind ready to run."""
+
+    def __init__(self, kind: BodyKind, hardware: Hardware, trace: Trace, cache: dict[Any, list[Schedule]]) -> None:
+        self.kind = kind
+        self.tasks = [Compiled(task, hardware, trace, cache) for task in kind.tasks]
+        for task in kind.tasks:
+            for offset, before in task.after:
+                if offset == 0:
+                    self.tasks[before].readers.append(task.id)
+        self.waits = [sum(offset == 0 for offset, _ in task.after) for task in kind.tasks]
+        self.outside = [[after for after in task.after if after.offset] for task in kind.tasks]
+
+
+class BodyRun:
+    """A live body: what every tile still waits for."""
+
+    __slots__ = ("causes", "compiled", "done", "first", "flights", "index", "left", "outside", "place", "started",
+                 "tasks_left", "waits")  # fmt: skip
+
+    def __init__(self, index: int, place: Body, compiled: CompiledKind, tiles: int) -> None:
+        self.index, self.place, self.compiled = index, place, compiled
+        count = len(compiled.tasks)
+        self.waits = [[wait] * tiles for wait in compiled.waits]
+        self.done = [bytearray(tiles) for _ in range(count)]
+        self.left = [tiles] * count
+        self.tasks_left = count
+        self.started: list[dict[int, int]] = [{} for _ in range(count)]
+        self.first = [-1] * count
+        self.outside: list[list[tuple[BodyRun, int]]] = [[] for _ in range(count)]
+        self.flights: dict[int, Any] = {}
+        self.causes: list[Cause | None] = [None] * count
+
+
+class _Job:
+    """A compute task on its way through a core."""
+
+    __slots__ = ("run", "scheduler", "task", "tile")
+
+    def __init__(self, scheduler: Scheduler, run: BodyRun, task: int, tile: int) -> None:
+        self.scheduler, self.run, self.task, self.tile = scheduler, run, task, tile
+
+    def begin(self, now: int) -> None:
+        """The core takes the task up."""
+        run, task, tile = self.run, self.task, self.tile
+        compiled = run.compiled.tasks[task]
+        self.scheduler.log.tiles[tile].begin(compiled.kind, compiled.phase, now)
+        run.started[task][tile] = now
+
+
+class Scheduler:
+    """Starts tasks and hears of their ends."""
+
+    def __init__(self, clock: Clock, trace: Trace, package: PackageSpec, log: Log, progress: Progress | None) -> None:
+        self.clock, self.trace, self.log, self.progress = clock, trace, log, progress
+        self.hardware = Hardware(clock, package, str(trace.options["dram_map"]), self._computed)
+        cache: dict[Any, list[Schedule]] = {}
+        self.kinds = [CompiledKind(kind, self.hardware, trace, cache) for kind in trace.kinds]
+        self.live: dict[int, BodyRun] = {}
+        self.ended: set[int] = set()
+        self.next_body = 0
+        rate = package.chiplet.sram.reduction_bandwidth_bytes_per_s
+        self.sum_rate = None if rate is None else int(rate)
+        self.segment_bytes = int(trace.options["segment_bytes"])
+        self._bodies_left = clock.env.event()
+        clock.env.process(self.issue())
+
+    def issue(self) -> Generator[simpy.Event, Any, None]:
+        """Process: issue bodies in trace order, as far ahead as the look-ahead allows."""
+        bodies = self.trace.bodies
+        while self.next_body < len(bodies):
+            while self.next_body < len(bodies) and self._may_issue(self.next_body):
+                self._issue(self.next_body)
+                self.next_body += 1
+            if self.next_body < len(bodies):
+                yield self._bodies_left
+                self._bodies_left = self.clock.env.event()
+
+    def _may_issue(self, index: int) -> bool:
+        before = index - LOOK_AHEAD_BODIES
+        return before < 0 or before in self.ended
+
+    def _issue(self, index: int) -> None:
+        place = self.trace.bodies[index]
+        compiled = self.kinds[place.kind]
+        tiles = self.trace.tiles
+        run = self.live[index] = BodyRun(index, place, compiled, tiles)
+        self.ended.discard(index - LOOK_AHEAD_BODIES - 1)
+        for task, outside in enumerate(compiled.outside):
+            for offset, before in outside:
+                earlier = self.live.get(index + offset)
+                if earlier is None or not earlier.left[before]:
+                    continue
+                earlier.outside[before].append((run, task))
+                done, waits = earlier.done[before], run.waits[task]
+                for tile in range(tiles):
+                    if not done[tile]:
+                        waits[tile] += 1
+        for task, waits in enumerate(run.waits):
+            for tile in range(tiles):
+                if not waits[tile] and not compiled.waits[task]:
+                    self._start(run, task, tile, None)
+
+    # --- starting ---------------------------------------------------------------------------------------------
+
+    def _start(self, run: BodyRun, task: int, tile: int, cause: Cause | None) -> None:
+        now = self.clock.now
+        compiled = run.compiled.tasks[task]
+        spec = compiled.spec
+        if run.first[task] < 0:
+            run.first[task] = now
+        known = run.causes[task]
+        if known is None or now > known.released_ps:
+            label = kind_label(run.compiled.kind, spec)
+            run.causes[task] = Cause(label, CLASSES[compiled.kind].removeprefix("exposed_"), now, cause)
+        if spec.takes:
+            self.hardware.srams[tile].take(spec.takes)
+        if spec.kind == COMPUTE:
+            duration = compiled.duration[tile]
+            if duration:
+                self.hardware.cores[tile].request(run.index, task, duration, _Job(self, run, task, tile))
+            else:
+                run.started[task][tile] = now
+                self._end(run, task, tile)
+            return
+        self.log.tiles[tile].begin(compiled.kind, compiled.phase, now)
+        run.started[task][tile] = now
+        if spec.kind == COLLECTIVE:
+            self._flight(run, task, tile).join(tile)
+        else:
+            self._flight(run, task, tile).start(tile)
+
+    def _flight(self, run: BodyRun, task: int, tile: int) -> Any:
+        """The exchange or transfer of this tile's group; made when its first member arrives."""
+        flights = run.flights.get(task)
+        if flights is None:
+            flights = run.flights[task] = self._new_flights(run, task)
+        return flights[tile] if isinstance(flights, dict) else flights
+
+    def _new_flights(self, run: BodyRun, task: int) -> Any:
+        compiled = run.compiled.tasks[task]
+        spec = compiled.spec
+
+        def done(tile: int) -> None:
+            self.log.tiles[tile].end(compiled.kind, self.clock.now)
+            self._end(run, task, tile)
+
+        if spec.kind == COLLECTIVE:
+            flights = {}
+            for schedule in compiled.schedules:
+                exchange = Exchange(schedule, run.index, task, done, self.sum_rate)
+                flights.update(dict.fromkeys(schedule.members, exchange))
+            return flights
+        if spec.group:
+            reads = {}
+            for members in self.trace.groups[spec.group]:
+                read = Multicast(self.hardware, spec, members, run.index, done, self.segment_bytes)
+                reads.update(dict.fromkeys(members, read))
+            return reads
+        return Transfers(self.hardware, spec, run.index, done, self.segment_bytes)
+
+    # --- ending -----------------------------------------------------------------------------------------------
+
+    def _computed(self, job: _Job) -> None:
+        self.log.tiles[job.tile].end(job.run.compiled.tasks[job.task].kind, self.clock.now)
+        self._end(job.run, job.task, job.tile)
+
+    def _end(self, run: BodyRun, task: int, tile: int) -> None:
+        now = self.clock.now
+        compiled = run.compiled
+        spec = compiled.tasks[task].spec
+        if spec.gives:
+            self.hardware.srams[tile].give(spec.gives)
+        self.log.span(tile, spec, run.place.layer, run.place.micro_batch, run.started[task].pop(tile), now)
+        run.done[task][tile] = 1
+        run.left[task] -= 1
+        cause = run.causes[task]
+        for reader in compiled.tasks[task].readers:
+            left = run.waits[reader][tile] = run.waits[reader][tile] - 1
+            if not left:
+                self._start(run, reader, tile, cause)
+        for later, reader in run.outside[task]:
+            left = later.waits[reader][tile] = later.waits[reader][tile] - 1
+            if not left:
+                self._start(later, reader, tile, cause)
+        if not run.left[task]:
+            self._task_ended(run, task, now)
+
+    def _task_ended(self, run: BodyRun, task: int, now: int) -> None:
+        """A task has ended on every tile."""
+        compiled = run.compiled.tasks[task]
+        run.flights.pop(task, None)
+        self.log.tasks += 1
+        if now >= self.log.step_ps:
+            self.log.step_ps = now
+            self.log.last_cause = run.causes[task]
+        if run.place.micro_batch == 0:
+            longest = max(compiled.duration, default=0)
+            self.log.row(run.place.layer, compiled.spec, run.first[task], now, longest, compiled.flops,
+                         compiled.sent_bytes)  # fmt: skip
+        run.tasks_left -= 1
+        if not run.tasks_left:
+            self._body_ended(run)
+
+    def _body_ended(self, run: BodyRun) -> None:
+        self.ended.add(run.index)
+        del self.live[run.index]
+        if self.progress:
+            self.progress((run.index + 1) / len(self.trace.bodies), run.compiled.kind.name)
+        if self.next_body < len(self.trace.bodies) and not self._bodies_left.triggered:
+            self._bodies_left.succeed()
+
+    def check_finished(self) -> None:
+        """Raise Stalled, naming who waits for what, if something never ran."""
+        waiting = sum(run.tasks_left for run in self.live.values())
+        if not waiting and self.next_body == len(self.trace.bodies):
+            return
+        index, run = min(self.live.items())
+        task = next(number for number, left in enumerate(run.left) if left)
+        tile = next(tile for tile in range(self.trace.tiles) if not run.done[task][tile])
+        spec = run.compiled.tasks[task].spec
+        missing = [run.compiled.tasks[after.task].spec.label for after in spec.after
+                   if not after.offset and not run.done[after.task][tile]]  # fmt: skip
+        reason = f"waits for {', '.join(missing)}" if missing else "has started and does not end"
+        raise Stalled(
+            f"the run stalled at {self.clock.now} ps: {waiting} tasks of {len(self.live)} live bodies never ended; "
+            f"the first is '{spec.label}' of body {index} ({run.compiled.kind.name}) on tile {tile}, which {reason}"
+        )
+
+
+__all__ = ["DRAM_CLASS", "Scheduler"]

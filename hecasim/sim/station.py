@@ -1,0 +1,95 @@
+"""Stations own lanes: the NoP router its links, the SRAM buffer its ports, the DRAM controller its channel.
+
+Each is a SimPy process. It is not woken for every segment: a free lane is granted by table in the grant pass;
+the process sleeps until a lane with waiting segments falls free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import simpy
+
+from hecasim.mapping.buffers import Buffer
+from hecasim.sim.clock import Clock
+from hecasim.sim.lane import Lane
+
+
+class Station:
+    """A component whose process serves the lanes it owns."""
+
+    def __init__(self, clock: Clock, name: str) -> None:
+        self.clock = clock
+        self.name = name
+        self.lanes: list[Lane] = []
+        self._freed: list[Lane] = []
+        self._wake = clock.env.event()
+        clock.env.process(self.serve())
+
+    def lane(self, name: str, bytes_per_s: int | None, latency_ps: int) -> Lane:
+        """Add a lane that this station serves."""
+        lane = Lane(self.clock, self, name, bytes_per_s, latency_ps)
+        self.lanes.append(lane)
+        return lane
+
+    def rouse(self, lane: Lane) -> None:
+        """A lane with waiting segments has fallen free."""
+        self._freed.append(lane)
+        if not self._wake.triggered:
+            self._wake.succeed()
+
+    def serve(self) -> Generator[simpy.Event, Any, None]:
+        """Process: sleep until lanes fall free, then let them take part in the grant pass."""
+        while True:
+            yield self._wake
+            self._wake = self.clock.env.event()
+            freed, self._freed = self._freed, []
+            for lane in freed:
+                lane.alarmed = False
+                self.clock.ask(lane)
+
+
+class Router(Station):
+    """NoP router of one tile with its outgoing links.
+
+    Modelled: dimension-order routes, one grant per link and segment, latency per hop.
+    Not modelled: crossbar conflicts (a hop's latency holds the router's own), finite buffers.
+    """
+
+
+class DramController(Station):
+    """DRAM channel behind a port: latency of the first byte, then bandwidth, first come first served per stream.
+
+    Modelled: one shared channel for reads and writes. Not modelled: banks, rows, refresh, bus turnaround.
+    """
+
+
+class Sram(Station):
+    """SRAM buffer of one tile: its occupancy by class, and those of its ports that can limit traffic.
+
+    Modelled: bytes taken and given by tasks, peaks, NoP and DRAM-fill ports slower than what feeds them.
+    Not modelled: banks and their conflicts; a task never waits for space (the mapping made sure it fits).
+    """
+
+    def __init__(self, clock: Clock, name: str) -> None:
+        super().__init__(clock, name)
+        self.level: dict[str, int] = {}
+        self.peak: dict[str, int] = {}
+        self.total = self.total_peak = 0
+
+    def take(self, buffers: tuple[Buffer, ...]) -> None:
+        """Occupy space when a task starts."""
+        for kind, size_bytes in buffers:
+            level = self.level[kind] = self.level.get(kind, 0) + size_bytes
+            self.total += size_bytes
+            if level > self.peak.get(kind, 0):
+                self.peak[kind] = level
+        if self.total > self.total_peak:
+            self.total_peak = self.total
+
+    def give(self, buffers: tuple[Buffer, ...]) -> None:
+        """Free space when a task has ended."""
+        for kind, size_bytes in buffers:
+            self.level[kind] -= size_bytes
+            self.total -= size_bytes

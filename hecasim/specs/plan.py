@@ -1,0 +1,60 @@
+"""What the user says about the training step: method, batch, tiling, overlap, precision; no behaviour."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from hecasim.specs.spec import Count, CountOrAuto, Name, Spec, broken_rule
+from hecasim.units import Bytes
+
+BYTES_PER_ELEMENT = {"bf16": 2, "fp16": 2, "fp32": 4, "fp8": 1}
+
+
+class OptionsSpec(Spec):
+    """How the method's collectives are realised."""
+
+    ring: Literal["unidirectional", "bidirectional"] = "unidirectional"
+    colours: Literal["sequential", "two"] = "sequential"
+    regather: bool = True
+    kv: Literal["replicate", "gather"] = "replicate"
+    realise: Literal["whole", "rounds"] | None = None  # None: as the method itself says
+    chunks: Count = 8
+
+
+class PlanSpec(Spec):
+    """How one training step is carried out."""
+
+    is_file = True
+
+    method: Name = "hecaton"
+    options: OptionsSpec = OptionsSpec()
+    grid: dict[str, Count] | None = None  # axis -> size; None: the package's own
+    batch: Count = 8
+    micro_batch: CountOrAuto = "auto"
+    sequence: Count = 4096
+    token_tile: CountOrAuto = "auto"
+    attention: Literal["streamed", "materialised"] = "streamed"
+    causal_skip: bool = False
+    schedule: Literal["fused"] = "fused"
+    overlap: Literal["none", "micro_batch"] = "micro_batch"
+    recompute: Literal["none"] = "none"
+    precision: Literal["bf16", "fp16", "fp32", "fp8"] = "bf16"
+    optimizer: Literal["adam", "sgd", "none"] = "adam"
+    optimizer_traffic: bool = True
+    dram_map: Literal["row", "nearest"] = "row"
+    segment_bytes: Bytes = 256 * 1024
+    capacity: Literal["refuse", "warn"] = "refuse"
+    fidelity: Literal["message", "analytic"] = "message"
+    engine: Literal["plain"] = "plain"
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+    @model_validator(mode="after")
+    def _micro_batch_fits(self) -> Self:
+        if isinstance(self.micro_batch, int) and self.micro_batch > self.batch:
+            raise broken_rule("micro_batch", f"expected at most batch ({self.batch})")
+        return self
+
+    @property
+    def bytes_per_element(self) -> int:
+        """Bytes of one weight or activation."""
+        return BYTES_PER_ELEMENT[self.precision]

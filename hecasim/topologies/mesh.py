@@ -1,0 +1,13 @@
+"""A mesh: each tile is wired to its neighbours in its row and column, and the lines end at the rim."""
+
+from hecasim.topologies.grid import Topology
+
+
+class Mesh(Topology):
+    """Rows x columns tiles with 2(R(C - 1) + C(R - 1)) directed links."""
+
+    def _next(self, here: int, there: int, length: int) -> int:  # noqa: ARG002  the family's signature
+        return here + 1 if there > here else here - 1
+
+    def _beside(self, here: int, length: int) -> set[int]:
+        return {place for place in (here - 1, here + 1) if 0 <= place < length}

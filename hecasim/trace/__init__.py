@@ -1,0 +1,6 @@
+"""The Trace of one training step: its tasks, how it is built, and its file."""
+
+from hecasim.trace.build import Prepared, assemble, build_trace, prepare
+from hecasim.trace.task import After, Body, BodyKind, Buffer, Task, Trace, Work
+
+__all__ = ["After", "Body", "BodyKind", "Buffer", "Prepared", "Task", "Trace", "Work", "assemble", "build_trace", "prepare"]

@@ -1,0 +1,320 @@
+"""From Package, Model and Plan to the Trace of one training step.
+
+Fused schedule: block by block; inside a block all micro-batches of the batch stream through weights that stay;
+block boundaries and what backward needs go to DRAM. Forward, then backward in reverse, then the update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hecasim.errors import ConfigError
+from hecasim.mapping.dram import check_capacity, distinct_bytes, footprint
+from hecasim.mapping.sram import choose_token_tile, held_bytes, resident_blocks
+from hecasim.parallel import METHODS, Method
+from hecasim.parallel.derive import (
+    Setting,
+    Sharding,
+    derive_backward,
+    derive_forward,
+    derive_update,
+    model_product_flops,
+    saved_values,
+)
+from hecasim.parallel.layout import Axes
+from hecasim.parallel.program import Program
+from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
+from hecasim.trace.groups import members
+from hecasim.trace.lower import Context, Lowering, Unit, lower
+from hecasim.trace.task import LOOK_AHEAD_BODIES, After, Body, BodyKind, Task, Trace
+from hecasim.trace.update import update_tasks
+from hecasim.workload import Block, blocks_of
+from hecasim.workload.layers import extents_of
+
+
+def build_trace(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Trace:
+    """The Tasks of one training step of *model* on *package* the way *plan* says.
+
+    Raises ConfigError where the plan's words do not suit the package, InfeasiblePlan where it does not fit.
+    """
+    return assemble(prepare(package, model, plan))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything known about a step before its tasks are written down."""
+
+    package: PackageSpec
+    model: ModelSpec
+    plan: PlanSpec
+    method: Method
+    axes: Axes
+    shardings: Mapping[str, Sharding]
+    programs: Mapping[tuple[str, str], Program]
+    resident: Mapping[tuple[str, str], bool]
+    token_tile: int
+    parts: int
+    activation_peak_bytes: int
+    dram_by_class: Mapping[str, int]
+    remarks: tuple[str, ...]
+    """What a reader of the result must know: limits only warned of, rules that applied."""
+
+    @property
+    def micro_batches(self) -> int:
+        return self.plan.batch // int(self.plan.micro_batch)
+
+
+def prepare(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Prepared:
+    """Resolve what is `auto`, derive every block's programs, and check that they fit."""
+    method = _method(plan)
+    axes = _axes(package, plan, method)
+    plan = plan.model_copy(update={"micro_batch": _micro_batch(package, model, plan)})
+    sequences = int(plan.micro_batch)
+    extents = extents_of(model, sequences, plan.sequence)
+    setting = Setting(
+        method, axes, extents, plan.bytes_per_element, plan.options.regather, plan.causal_skip,
+        plan.attention == "materialised",
+    )  # fmt: skip
+    blocks = blocks_of(model, setting.materialised)
+    shardings = {name: Sharding(block, setting) for name, block in blocks.items()}
+    programs: dict[tuple[str, str], Program] = {}
+    for name, sharding in shardings.items():
+        programs[(name, "forward")] = derive_forward(sharding)
+        programs[(name, "backward")] = derive_backward(sharding)
+        programs[(name, "update")] = derive_update(sharding)
+    training = {key: program for key, program in programs.items() if key[1] != "update"}
+    sram = package.chiplet.sram
+    resident = resident_blocks(training, sram.weights_bytes)
+    tiling = choose_token_tile(
+        list(training.values()), sequences * plan.sequence, plan.token_tile, sram.activations_bytes,
+        refuse=plan.capacity == "refuse",
+    )  # fmt: skip
+    by_class = _footprint(model, plan, shardings)
+    remarks = [*_sram_remarks(package, training, resident, tiling.peak_bytes)]
+    excess = check_capacity(package, plan, by_class)
+    if excess:
+        remarks.append(excess)
+    return Prepared(
+        package, model, plan, method, axes, shardings, programs, resident, tiling.token_tile, tiling.parts,
+        tiling.peak_bytes, by_class, tuple(remarks),
+    )  # fmt: skip
+
+
+def _method(plan: PlanSpec) -> Method:
+    method = METHODS[plan.method](plan.options)
+    if plan.options.realise:
+        rounds = plan.options.realise == "rounds"
+        form = "rounds" if rounds else "ring"
+        gathers = {kind: f"{form}.{kind}" for kind in ("all_gather", "reduce_scatter")}
+        method = replace(method, algorithms={**method.algorithms, **gathers}, rounds=rounds)
+    return method
+
+
+def _axes(package: PackageSpec, plan: PlanSpec, method: Method) -> Axes:
+    rows, columns = package.topology.rows, package.topology.columns
+    if plan.grid is not None and dict(plan.grid) != {"r": rows, "c": columns}:
+        raise ConfigError(
+            f"plan.grid: found {dict(plan.grid)}; expected the package's own, {{'r': {rows}, 'c': {columns}}}"
+        )
+    objection = method.objection(rows, columns)
+    if objection:
+        raise ConfigError(f"plan.method: {objection}; methods for any grid: hecaton, megatron, megatron_sp")
+    return (("r", rows), ("c", columns))
+
+
+def _micro_batch(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> int:
+    """Sequences that stream at once: `auto` gives every tile a whole head, sequences x heads >= tiles."""
+    if isinstance(plan.micro_batch, int):
+        if plan.batch % plan.micro_batch:
+            raise ConfigError(
+                f"plan.micro_batch: found {plan.micro_batch}; expected a divisor of plan.batch ({plan.batch})"
+            )
+        return plan.micro_batch
+    wanted = max(1, package.topology.rows * package.topology.columns // model.heads)
+    return next(size for size in range(1, plan.batch + 1) if plan.batch % size == 0 and size >= min(wanted, plan.batch))
+
+
+def _footprint(model: ModelSpec, plan: PlanSpec, shardings: Mapping[str, Sharding]) -> dict[str, int]:
+    saved = sum(
+        times * distinct_bytes(saved_values(shardings[name]))
+        for name, times in (("embedding", 1), ("attention", model.layers), ("ffn", model.layers), ("head", 1))
+    )
+    attention = shardings["attention"]
+    boundary = distinct_bytes([attention.value("x", attention.rest["x"])])
+    saved += boundary * (2 * model.layers + 1)
+    return footprint(model, plan, saved, boundary * (plan.batch // int(plan.micro_batch)))
+
+
+def _sram_remarks(
+    package: PackageSpec, programs: Mapping[tuple[str, str], Program], resident: Mapping[tuple[str, str], bool],
+    peak_bytes: int,
+) -> list[str]:  # fmt: skip
+    sram = package.chiplet.sram
+    remarks = []
+    for key, stays in resident.items():
+        if not stays:
+            need = held_bytes(programs[key]) / 2**20
+            remarks.append(
+                f"{key[0]} {key[1]}: {need:.2f} MiB of weights and gradients per tile exceed the weight buffer; "
+                "they are read again, and gradients written, for every token tile"
+            )
+    if sram.activations_bytes is not None and peak_bytes > sram.activations_bytes:
+        remarks.append(
+            f"activation SRAM exceeded: {peak_bytes / 2**20:.2f} MiB needed, "
+            f"{sram.activations_bytes / 2**20:.2f} MiB present"
+        )
+    return remarks
+
+
+class _Assembly:
+    """Bodies in order; equal bodies share one kind."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        self.lowering = Lowering(
+            prepared.method, prepared.axes, prepared.parts, prepared.plan.overlap, dict(prepared.resident)
+        )
+        self.kinds: list[BodyKind] = []
+        self.number: dict[tuple[Any, ...], int] = {}
+        self.lowered: dict[tuple[Any, ...], Any] = {}
+        self.bodies: list[Body] = []
+        self.history: list[Any] = []
+        """What the last bodies left for later ones to wait for, latest last."""
+
+    def pass_over(self, phase: str, blocks: list[tuple[str, int]]) -> None:
+        """All micro-batches through each block in turn."""
+        count = self.prepared.micro_batches
+        for block, layer in blocks:
+            for micro_batch in range(count):
+                self.body(block, phase, layer, micro_batch, count)
+
+    def body(self, block: str, phase: str, layer: int, micro_batch: int, count: int) -> None:
+        context = self._context(block, phase, micro_batch, count)
+        key = (block, phase, context)
+        if key not in self.lowered:
+            self.lowered[key] = lower(self.prepared.programs[(block, phase)], context, self.lowering)
+        lowered = self.lowered[key]
+        self._play(block, phase, layer, micro_batch, lowered.tasks)
+        self.history.append((lowered, block))
+
+    def update(self, block: str, layer: int) -> None:
+        units = self._units()
+        key = (block, "update", units)
+        if key not in self.lowered:
+            self.lowered[key] = update_tasks(
+                self.prepared.programs[(block, "update")], units, self.lowering, self.prepared.plan
+            )
+        lowered = self.lowered[key]
+        if lowered.tasks:
+            self._play(block, "update", layer, 0, lowered.tasks)
+            self.history.append((lowered, block))
+
+    def _play(self, block: str, phase: str, layer: int, micro_batch: int, tasks: tuple[Task, ...]) -> None:
+        key = (block, phase, tasks)
+        if key not in self.number:
+            self.number[key] = len(self.kinds)
+            alike = sum(kind.block == block and kind.phase == phase for kind in self.kinds)
+            self.kinds.append(BodyKind(f"{phase}.{block}.{alike}", block, phase, tasks))
+        self.bodies.append(Body(self.number[key], layer, micro_batch))
+
+    def _units(self) -> tuple[Unit, ...]:
+        """The last two units before the body about to be written."""
+        units: list[Unit] = []
+        for back, (lowered, _) in enumerate(reversed(self.history[-2:]), start=1):
+            units = [*(unit.shifted(back) for unit in lowered.units), *units]
+        return tuple(units[-2:])
+
+    def _context(self, block: str, phase: str, micro_batch: int, count: int) -> Context:
+        first, last = micro_batch == 0, micro_batch == count - 1
+        return Context(
+            loads_weights=first, accumulates_first=first and phase == "backward", stores_gradients=last,
+            before=self._units(), inputs_written=self._writers(count),
+            weights_after=self._weights_after(block, phase) if first else (),
+            gradients_after=self._gradients_after(block, phase) if first else (),
+        )  # fmt: skip
+
+    def _writers(self, count: int) -> tuple[After, ...]:
+        """The body that stored what this one loads, where the look-ahead does not cover it."""
+        if count >= LOOK_AHEAD_BODIES or len(self.history) < count:
+            return ()
+        lowered, _ = self.history[-count]
+        return tuple(After(-count, task) for task in lowered.stores)
+
+    def _weights_after(self, block: str, phase: str) -> tuple[After, ...]:
+        """Weights come while the body before works, if the buffer holds both blocks; else when it has ended."""
+        if not self.history:
+            return ()
+        if self.prepared.plan.overlap == "none":
+            return _ends(self.history[-1][0], -1, stores=True)
+        if self._both_fit(block, phase):
+            return _ends(self.history[-2][0], -2) if len(self.history) > 1 else ()
+        return _ends(self.history[-1][0], -1, stores=True)
+
+    def _both_fit(self, block: str, phase: str) -> bool:
+        capacity = self.prepared.package.chiplet.sram.weights_bytes
+        if capacity is None:
+            return True
+        programs, before = self.prepared.programs, self.history[-1][1]
+        phase_before = "forward" if phase == "forward" or not self._in_backward() else "backward"
+        pair = ((before, phase_before), (block, phase))
+        return sum(held_bytes(programs[key]) for key in pair if self.prepared.resident[key]) <= capacity
+
+    def _in_backward(self) -> bool:
+        return bool(self.bodies) and self.kinds[self.bodies[-1].kind].phase == "backward"
+
+    def _gradients_after(self, block: str, phase: str) -> tuple[After, ...]:
+        """New gradients may take the place of the last block's only when those have left."""
+        if phase != "backward" or not self.history or self._both_fit(block, phase):
+            return ()
+        lowered, _ = self.history[-1]
+        return tuple(After(-1, task) for task in lowered.gradient_stores)
+
+
+def _ends(lowered: Any, offset: int, stores: bool = False) -> tuple[After, ...]:
+    last = lowered.units[-1]
+    tasks = (*last.work, *(last.stores if stores else ()), *(lowered.gradient_stores if stores else ()))
+    return tuple(sorted({After(offset, task) for task in tasks}))
+
+
+def assemble(prepared: Prepared) -> Trace:
+    """Write down the bodies of forward, backward and update."""
+    model, plan = prepared.model, prepared.plan
+    assembly = _Assembly(prepared)
+    layers = [(block, layer) for layer in range(model.layers) for block in ("attention", "ffn")]
+    order = [("embedding", -1), *layers, ("head", model.layers)]
+    assembly.pass_over("forward", order)
+    assembly.pass_over("backward", order[::-1])
+    if plan.optimizer != "none":
+        for block, layer in order:
+            assembly.update(block, layer)
+    groups = {name: members(group, prepared.axes) for name, group in assembly.lowering.groups.items()}
+    return Trace(
+        rows=dict(prepared.axes)["r"], columns=dict(prepared.axes)["c"], groups=groups,
+        options={"ring": plan.options.ring, "colours": plan.options.colours, "chunks": plan.options.chunks,
+                 "segment_bytes": plan.segment_bytes, "dram_map": plan.dram_map,
+                 "element_bytes": plan.bytes_per_element},
+        kinds=tuple(assembly.kinds), bodies=tuple(assembly.bodies), about=_about(prepared),
+    )  # fmt: skip
+
+
+def _about(prepared: Prepared) -> dict[str, Any]:
+    plan = prepared.plan
+    return {
+        "model": prepared.model.name, "method": plan.method, "layers": prepared.model.layers,
+        "token_tile": prepared.token_tile, "micro_batch": int(plan.micro_batch), "batch": plan.batch,
+        "sequence": plan.sequence, "model_flops": model_flops(prepared),
+        "dram_by_class": dict(prepared.dram_by_class), "sram_estimate_bytes": prepared.activation_peak_bytes,
+        "remarks": list(prepared.remarks),
+    }  # fmt: skip
+
+
+def model_flops(prepared: Prepared) -> int:
+    """FLOPs of the step on the unsplit model: forward products, and twice that backward (no recomputation)."""
+    extents = extents_of(prepared.model, int(prepared.plan.micro_batch), prepared.plan.sequence)
+    blocks: dict[str, Block] = {name: sharding.block for name, sharding in prepared.shardings.items()}
+    layers = prepared.model.layers
+    times = {"embedding": 1, "attention": layers, "ffn": layers, "head": 1}
+    forward = sum(times[name] * model_product_flops(block, extents) for name, block in blocks.items())
+    return 3 * forward * prepared.micro_batches

@@ -1,0 +1,60 @@
+"""Group tables: which tiles exchange with each other, named after the digits of the axes in which they differ."""
+
+from __future__ import annotations
+
+from hecasim.parallel.layout import Axes, Layout, coordinates, digit
+from hecasim.parallel.reshard import Atom, Group
+
+
+def group_size(group: Group) -> int:
+    size = 1
+    for atom in group:
+        size *= atom.size
+    return size
+
+
+def group_name(group: Group, axes: Axes) -> str:
+    """`r` or `c` for a whole axis, `r.c` for the grid, `c/4x2` for the digit of size 4 with stride 2 of axis c."""
+    sizes = dict(axes)
+    return ".".join(
+        atom.axis if atom.size == sizes[atom.axis] else f"{atom.axis}/{atom.size}x{atom.stride}" for atom in group
+    )
+
+
+def members(group: Group, axes: Axes) -> tuple[tuple[int, ...], ...]:
+    """Tiles of every group: those that agree in all other digits, ordered by the group's digits."""
+    where = {axis: number for number, (axis, _) in enumerate(axes)}
+    coordinate = coordinates(axes)
+    inside = 0
+    outside = sum(
+        place * _stride(axes, number) for number, place in enumerate(coordinate)
+    )  # the tile number itself
+    for atom in group:
+        digits = digit(coordinate[where[atom.axis]], atom.stride, atom.size)
+        inside = inside * atom.size + digits
+        outside = outside - digits * atom.stride * _stride(axes, where[atom.axis])
+    found: dict[int, list[tuple[int, int]]] = {}
+    for tile, (place, rest) in enumerate(zip(inside, outside, strict=True)):
+        found.setdefault(int(rest), []).append((int(place), tile))
+    return tuple(tuple(tile for _, tile in sorted(group_tiles)) for group_tiles in found.values())
+
+
+def _stride(axes: Axes, number: int) -> int:
+    stride = 1
+    for _, size in axes[number + 1 :]:
+        stride *= size
+    return stride
+
+
+def copy_group(layout: Layout, axes: Axes) -> Group:
+    """The digits in which tiles hold copies of the same numbers."""
+    group: list[Atom] = []
+    for (axis, _), segments in zip(axes, layout.axes, strict=True):
+        stride = 1
+        for segment in segments:
+            stride *= segment.size
+        for segment in segments:
+            stride //= segment.size
+            if segment.place is None:
+                group.append(Atom(axis, stride, segment.size))
+    return tuple(group)

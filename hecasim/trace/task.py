@@ -1,0 +1,109 @@
+"""The Trace: the Tasks of one training step, body by body, with everything a replay needs and no hardware.
+
+A *body* is one micro-batch through one block in one pass. Bodies that do the same are written once, as a
+`BodyKind`, and referenced; a Task names what it waits for as (body offset, task id in that body).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from hecasim.mapping.buffers import Buffer
+from hecasim.mapping.work import Work
+
+LOOK_AHEAD_BODIES = 4
+"""A body is issued once the body this many places before it has ended on every tile."""
+
+COMPUTE, COLLECTIVE, DRAM_READ, DRAM_WRITE = "compute", "collective", "dram_read", "dram_write"
+STREAMS = ("collective", "weights", "load", "store")
+"""Classes of traffic that take turns on a link."""
+
+
+class After(NamedTuple):
+    """A task of this body (offset 0) or of an earlier one."""
+
+    offset: int
+    task: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The smallest thing the scheduler starts, on every tile of the grid or in every group of a table.
+
+    compute: `work` per class of tiles, `work_of` the class of each tile (None: all alike).
+    collective: `algorithm` on every group of table `group`, `size_bytes` the full tensor of one group.
+    dram_read / dram_write: `tile_bytes` per tile (one number: all alike), `stream` on links; a read with a
+    `group` is read once per group and multicast to its members.
+    """
+
+    id: int
+    kind: str
+    label: str
+    block: str
+    phase: str
+    token_tile: int
+    after: tuple[After, ...]
+    group: str = ""
+    work: tuple[Work, ...] = ()
+    work_of: tuple[int, ...] | None = None
+    algorithm: str = ""
+    size_bytes: int = 0
+    stream: str = ""
+    tile_bytes: tuple[int, ...] = ()
+    takes: tuple[Buffer, ...] = ()
+    gives: tuple[Buffer, ...] = ()
+
+    def work_at(self, tile: int) -> Work:
+        return self.work[self.work_of[tile] if self.work_of else 0]
+
+    def bytes_at(self, tile: int) -> int:
+        return self.tile_bytes[tile] if len(self.tile_bytes) > 1 else self.tile_bytes[0]
+
+
+@dataclass(frozen=True)
+class BodyKind:
+    """What a body does: a block in a pass, in one of its variants (first, last, next to what)."""
+
+    name: str
+    block: str
+    phase: str
+    tasks: tuple[Task, ...]
+
+
+class Body(NamedTuple):
+    """One place in the step: which kind, which layer (-1 embedding, L head) and which micro-batch."""
+
+    kind: int
+    layer: int
+    micro_batch: int
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One training step."""
+
+    rows: int
+    columns: int
+    groups: dict[str, tuple[tuple[int, ...], ...]]
+    options: dict[str, Any]
+    kinds: tuple[BodyKind, ...]
+    bodies: tuple[Body, ...]
+    about: dict[str, Any] = field(default_factory=dict)
+    """Names, token tile, footprints and other facts that the Result repeats; no meaning for replay."""
+
+    @property
+    def tiles(self) -> int:
+        return self.rows * self.columns
+
+    @property
+    def task_count(self) -> int:
+        return sum(len(self.kinds[body.kind].tasks) for body in self.bodies)
+
+    def counted_kinds(self) -> Iterator[tuple[BodyKind, int]]:
+        """Every body kind with how often it is played."""
+        counts = [0] * len(self.kinds)
+        for body in self.bodies:
+            counts[body.kind] += 1
+        return zip(self.kinds, counts, strict=True)
