@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hecasim.parallel.program import ExchangeStep, Program, Step, Value
+from hecasim.parallel.program import ExchangeStep, NestStep, Program, Step, Value
 
 
 class Buffer(NamedTuple):
@@ -19,6 +19,13 @@ class Buffer(NamedTuple):
 def tensor_of(name: str) -> str:
     """The tensor (or gradient) of a value's name, without its layout."""
     return name.split(" [")[0]
+
+
+def in_place(step: Step) -> bool:
+    """Elementwise passes and all-reduces overwrite what they read: space is given back before it is taken."""
+    if isinstance(step, NestStep):
+        return not step.gemms
+    return step.kind == "all_reduce"
 
 
 def weight_bytes(values: Sequence[Value]) -> int:
@@ -45,6 +52,8 @@ class Lives:
         self.readers: dict[tuple[int, str], int] = {}
         self.values: dict[str, Value] = {}
         self.made_in: dict[str, int] = {}
+        self.maker: dict[tuple[int, str], Step] = {}
+        """First step of a section that makes (or adds to) a value."""
         for number, section in enumerate(program.sections):
             for value in section.loads:
                 self._born(value, number)
@@ -52,6 +61,7 @@ class Lives:
                 for step in wave:
                     for value in step.makes:
                         self._born(value, number)
+                        self.maker.setdefault((number, value.name), step)
         for number, section in enumerate(program.sections):
             for place, wave in enumerate(section.waves):
                 for step in wave:
@@ -77,7 +87,7 @@ class Lives:
         return [held for held in self.values if tensor_of(held) == tensor_of(name)]
 
     def _bytes(self, value: Value, number: int, part: int, parts: int) -> int:
-        """Largest tile's bytes of a value; of one that passes in rounds only two tiles are held."""
+        """Largest tile's bytes of a value; of one that passes in rounds only two panels are held."""
         size, members = int(value.amount.bytes(part, parts).max()), self.window.get(value.name, 1)
         return size if members <= 2 else -(-2 * size // members)
 
@@ -94,7 +104,7 @@ class Lives:
         return Buffer(_buffer_kind(value), self._bytes(value, number, part, parts) if here and known else 0)
 
     def step(self, step: Step, number: int, part: int, parts: int) -> tuple[tuple[Buffer, ...], tuple[Buffer, ...]]:
-        takes = [Buffer(_buffer_kind(value), self._bytes(value, number, part, parts)) for value in step.makes]
+        takes = [Buffer(_buffer_kind(value), self._taken(value, step, number, part, parts)) for value in step.makes]
         waves = self.program.sections[number].waves
         place = next(index for index, wave in enumerate(waves) if any(step is other for other in wave))
         gives = []
@@ -107,6 +117,18 @@ class Lives:
             if value.name not in self.last_section:  # nobody reads it: the space is only a landing place
                 gives.append(Buffer(_buffer_kind(value), self._bytes(value, number, part, parts)))
         return _joined(takes), _joined(gives)
+
+    def _taken(self, value: Value, step: Step, number: int, part: int, parts: int) -> int:
+        """New space of a made value: none where it adds in place, the rest of it where a slice has waited."""
+        if self.maker[(number, value.name)] is not step:
+            return 0
+        size = self._bytes(value, number, part, parts)
+        born, last = self.made_in[value.name], self.last_section.get(value.name, number)
+        if number != born:
+            return size - self._slice(value, size)
+        if last != born and (number, value.name) not in self.readers:
+            return self._slice(value, size)
+        return size
 
     def _first_reader(self, name: str, place: int, number: int, step: Step) -> bool:
         """Two steps of one wave may read a value; the first of them gives it back."""
@@ -135,13 +157,16 @@ class Lives:
 
 
 def _windows(program: Program) -> dict[str, int]:
-    """Values that are gathered, or made and scattered, in rounds: name -> members of the group."""
+    """Values that are gathered, or made and scattered, in rounds: name -> panels they come in.
+
+    A tile of a round travels in `panels` chunks; the product takes them up as they come, two at a time.
+    """
     found: dict[str, int] = {}
     for step in program.steps if program.rounds else ():
         if isinstance(step, ExchangeStep) and step.kind in ("all_gather", "reduce_scatter"):
             members = math.prod(atom.size for atom in step.group)
             whole = [value.name for value in step.makes] if step.kind == "all_gather" else step.reads
-            found |= dict.fromkeys(whole, members)
+            found |= dict.fromkeys(whole, members * program.panels)
     return found
 
 

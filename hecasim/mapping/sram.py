@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hecasim.errors import InfeasiblePlan
-from hecasim.mapping.buffers import Buffer, Lives, weight_bytes
+from hecasim.mapping.buffers import Buffer, Lives, in_place, weight_bytes
 from hecasim.parallel.program import Program, Section
 
 BlockPass = tuple[str, str]
@@ -76,8 +76,8 @@ class _Occupancy:
             given = 0
             for step in wave:
                 takes, gives = self.lives.step(step, number, part, parts)
-                self.level += total(takes)
-                given += total(gives)
+                self.level += total(takes) - (total(gives) if in_place(step) else 0)
+                given += 0 if in_place(step) else total(gives)
             self.peak = max(self.peak, self.level)
             self.level -= given
 

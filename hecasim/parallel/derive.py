@@ -57,6 +57,7 @@ class Setting:
     regather: bool = True
     causal_skip: bool = False
     materialised: bool = False
+    chunks: int = 1
 
 
 class Sharding:
@@ -185,7 +186,7 @@ def has_core(level: Level) -> bool:
 def derive_forward(sharding: Sharding) -> Program:
     """Every level: bring the operands, compute, bring the results to rest."""
     block = sharding.block
-    walk = _Walk(sharding, Program(block.kind, "forward", [], rounds=sharding.setting.method.rounds))
+    walk = _Walk(sharding, Program(block.kind, "forward", [], rounds=sharding.setting.method.rounds, panels=sharding.setting.chunks))
     for level in block.levels:
         walk.section(tiled=not has_core(level))
         _bring_operands(walk, level, weights=True)
@@ -217,6 +218,8 @@ def _bring_operands(walk: _Walk, level: Level, weights: bool) -> None:
 
 def _operand_names(sharding: Sharding, level: Level) -> tuple[str, ...]:
     """Activations a level reads, in the layouts it needs (weights have a buffer of their own)."""
+    if level[0].kind == "lookup":
+        return (_rows(sharding, gradient=False).name,)
     names = [
         value_name(operand.tensor, sharding.need(operator, operand))
         for operator in level
@@ -386,7 +389,7 @@ class _Gradients:
 def derive_backward(sharding: Sharding) -> Program:
     """Levels in reverse: bring the gradient, input gradients, settle, then weight gradients."""
     block = sharding.block
-    program = Program(block.kind, "backward", [], rounds=sharding.setting.method.rounds)
+    program = Program(block.kind, "backward", [], rounds=sharding.setting.method.rounds, panels=sharding.setting.chunks)
     walk = _Walk(sharding, program)
     gradients = _Gradients(_contributions(block))
     if block.result:

@@ -71,9 +71,12 @@ def normal(segments: Sequence[Segment]) -> Segments:
 
 
 def assign(table: CutTable, axes: Axes, extents: Mapping[str, int]) -> dict[str, Segments]:
-    """Factor each axis over its loop indices: each takes gcd(size left, extent left), the last takes the rest."""
+    """Factor each axis over its loop indices: each takes gcd(size left, extent left), the last takes the rest.
+
+    An axis that the table does not name cuts nothing: its tiles work on copies.
+    """
     sizes, left = dict(axes), dict(extents)
-    cuts: dict[str, Segments] = {axis: () for axis, _ in axes}
+    cuts: dict[str, Segments] = {axis: normal([Segment(size, None)]) for axis, size in axes}
     for axis, indices in table:
         rest, segments = sizes[axis], []
         for index in indices[:-1]:

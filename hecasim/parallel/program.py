@@ -112,7 +112,9 @@ class Program:
     weights: list[Value] = field(default_factory=list)
     gradients: list[Value] = field(default_factory=list)
     rounds: bool = False
-    """Gathered operands and partial results pass through two tiles (SUMMA) instead of standing whole."""
+    """Gathered operands and partial results pass through two panels (SUMMA) instead of standing whole."""
+    panels: int = 1
+    """Pipelined chunks in which each round's tile travels."""
 
     @property
     def steps(self) -> Iterable[Step]:

@@ -175,8 +175,11 @@ class Scheduler:
         if known is None or now > known.released_ps:
             label = kind_label(run.compiled.kind, spec)
             run.causes[task] = Cause(label, CLASSES[compiled.kind].removeprefix("exposed_"), now, cause)
+        sram = self.hardware.srams[tile]
+        if spec.in_place:
+            sram.give(spec.gives)
         if spec.takes:
-            self.hardware.srams[tile].take(spec.takes)
+            sram.take(spec.takes)
         if spec.kind == COMPUTE:
             duration = compiled.duration[tile]
             if duration:
@@ -231,7 +234,7 @@ class Scheduler:
         now = self.clock.now
         compiled = run.compiled
         spec = compiled.tasks[task].spec
-        if spec.gives:
+        if spec.gives and not spec.in_place:
             self.hardware.srams[tile].give(spec.gives)
         self.log.span(tile, spec, run.place.layer, run.place.micro_batch, run.started[task].pop(tile), now)
         run.done[task][tile] = 1

@@ -75,7 +75,7 @@ def prepare(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Prepared:
     extents = extents_of(model, sequences, plan.sequence)
     setting = Setting(
         method, axes, extents, plan.bytes_per_element, plan.options.regather, plan.causal_skip,
-        plan.attention == "materialised",
+        plan.attention == "materialised", plan.options.chunks,
     )  # fmt: skip
     blocks = blocks_of(model, setting.materialised)
     shardings = {name: Sharding(block, setting) for name, block in blocks.items()}

@@ -51,7 +51,7 @@ def _fields(task: Task, block: str, phase: str) -> dict[str, Any]:
         fields["block"] = task.block
     if task.phase != phase:
         fields["phase"] = task.phase
-    for name in ("token_tile", "group", "algorithm", "size_bytes", "stream", "tile_bytes", "takes", "gives"):
+    for name in ("token_tile", "group", "algorithm", "size_bytes", "stream", "tile_bytes", "takes", "gives", "in_place"):
         value = getattr(task, name)
         if value:
             fields[name] = value

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hecasim.mapping.buffers import Buffer, Lives, tensor_of, weight_bytes
+from hecasim.mapping.buffers import Buffer, Lives, in_place, tensor_of, weight_bytes
 from hecasim.parallel.layout import Axes, Counts
 from hecasim.parallel.method import Method
 from hecasim.parallel.program import ExchangeStep, NestStep, Program, Section, Step, Value
@@ -163,6 +163,7 @@ class _Body:
         common = {
             "id": len(self.tasks), "label": step.label, "block": _block_of(step, self.program.block),
             "phase": self.program.phase, "token_tile": part, "after": after, "takes": takes, "gives": gives,
+            "in_place": in_place(step),
         }  # fmt: skip
         if isinstance(step, NestStep):
             work, work_of = _work(step, part, parts)

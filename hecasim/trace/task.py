@@ -54,6 +54,8 @@ class Task:
     tile_bytes: tuple[int, ...] = ()
     takes: tuple[Buffer, ...] = ()
     gives: tuple[Buffer, ...] = ()
+    in_place: bool = False
+    """It gives back what it reads before it takes what it makes."""
 
     def work_at(self, tile: int) -> Work:
         return self.work[self.work_of[tile] if self.work_of else 0]
