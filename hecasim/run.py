@@ -35,7 +35,7 @@ def simulate(
         log, census = estimate(trace, package)
     else:
         census = take_census(trace, package)
-        log = replay(trace, package, progress=progress, keep_spans=timeline)
+        log = replay(trace, package, fold=plan.engine == "fast", progress=progress, keep_spans=timeline)
     wall_s = time.perf_counter() - started
     return summarize(log, census, package, model, prepared.plan, version=_version(), wall_s=wall_s)
 

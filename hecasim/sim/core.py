@@ -19,29 +19,31 @@ from hecasim.sim.clock import Clock
 class Core:
     """Runs one task at a time; of those that are ready the first in trace order."""
 
-    __slots__ = ("_ready", "_wake", "asking", "busy", "busy_ps", "clock", "finish", "wait_ps")
+    __slots__ = ("_wake", "asking", "busy", "busy_ps", "clock", "finish", "free_at", "ready", "wait_ps")
 
     def __init__(self, clock: Clock, finish: Callable[[Any], None]) -> None:
         self.clock = clock
         self.finish = finish
-        self._ready: list[tuple[int, int, int, int, Any]] = []
+        self.ready: list[tuple[int, int, int, int, Any]] = []
         self._wake = clock.env.event()
         self.busy = False
+        self.free_at = 0
         self.asking = False
         self.busy_ps = self.wait_ps = 0
         clock.env.process(self.compute())
 
     def request(self, body: int, task: int, duration: int, job: Any) -> None:
         """A task of *duration* ps is ready; *job* goes to `finish` when it has run."""
-        heapq.heappush(self._ready, (body, task, self.clock.now, duration, job))
+        heapq.heappush(self.ready, (body, task, self.clock.now, duration, job))
         self.clock.ask(self)
 
     def grant(self, now: int) -> None:
         """Second half of the picosecond: start the first ready task if the core is idle."""
-        if self.busy or not self._ready:
+        if self.busy or not self.ready:
             return
-        _, _, asked, duration, job = heapq.heappop(self._ready)
+        _, _, asked, duration, job = heapq.heappop(self.ready)
         self.busy = True
+        self.free_at = now + duration
         self.wait_ps += now - asked
         self.busy_ps += duration
         job.begin(now)
@@ -56,5 +58,6 @@ class Core:
             self.clock.now = int(self.clock.env.now)
             self.busy = False
             self.finish(job)
-            if self._ready:
+            if self.ready:
                 self.clock.ask(self)
+            self.clock.settle()

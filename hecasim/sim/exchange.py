@@ -76,6 +76,14 @@ class Exchange:
         self._pending: dict[int, int] = {}
         self._parked: dict[int, list[tuple[int, int, int, int, int]]] = {}
 
+    def progress(self) -> tuple[object, ...]:
+        """How far every member is, for comparison with another moment."""
+        return (
+            tuple(sorted(self._stage.items())),
+            tuple(sorted(self._pending.items())),
+            tuple(sorted((tile, tuple(sorted(parked))) for tile, parked in self._parked.items() if parked)),
+        )
+
     def join(self, tile: int) -> None:
         """A member's tile has reached this task."""
         self._enter(tile, 0)

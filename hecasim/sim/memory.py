@@ -40,6 +40,10 @@ class Transfers:
         for number, span in enumerate(spans):
             route[0].request(Segment(route, span, self.stream, self, 0, number, tile, tile))
 
+    def progress(self) -> tuple[object, ...]:
+        """What every tile still waits for, for comparison with another moment."""
+        return tuple(sorted(self._left.items()))
+
     def landed(self, segment: Segment) -> None:
         """One segment less for the tile it belongs to."""
         tile = segment.note
@@ -84,6 +88,10 @@ class Multicast:
             route = (channel, plant(self, port))
             for number, span in enumerate(cuts):
                 channel.request(Segment(route, span, self.stream, self, 0, number, port.tile))
+
+    def progress(self) -> tuple[object, ...]:
+        """Who is missing and what every member still waits for, for comparison with another moment."""
+        return (self._waiting, tuple(sorted(self._left.items())))
 
     def arrived(self, tile: int) -> None:
         """One segment less for a member."""

@@ -11,18 +11,21 @@ from hecasim.trace.log import LaneCount, Log
 from hecasim.trace.task import Trace
 
 
-def replay(trace: Trace, package: PackageSpec, *, progress: Progress | None = None, keep_spans: bool = False) -> Log:
-    """Run every task of *trace* on *package*.
+def replay(
+    trace: Trace, package: PackageSpec, *, fold: bool = True, progress: Progress | None = None, keep_spans: bool = False
+) -> Log:
+    """Run every task of *trace* on *package*; *fold* skips exact repetitions (same integers, less work).
 
     Raises ConfigError where the trace is of another grid, Stalled where something never ends.
     """
     check_grid(trace, package)
     clock = Clock()
     log = Log.empty(trace, keep_spans)
-    scheduler = Scheduler(clock, trace, package, log, progress)
+    scheduler = Scheduler(clock, trace, package, log, progress, fold)
     clock.run()
     scheduler.check_finished()
-    log.close(log.step_ps)
+    log.close(scheduler.offset_ps)
+    log.folded_bodies = scheduler.folder.skipped_bodies if scheduler.folder else 0
     log.happenings = clock.happenings
     _count(log, scheduler.hardware)
     return log

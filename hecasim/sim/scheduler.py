@@ -7,7 +7,7 @@ Progress is explicit: one counter per (task, tile) of the live bodies. A body is
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, NamedTuple
 
 import simpy
 
@@ -15,8 +15,9 @@ from hecasim.errors import Stalled
 from hecasim.sim.clock import Clock
 from hecasim.mapping.compute import duration_ps, sram_bytes
 from hecasim.sim.exchange import Exchange, Schedule
+from hecasim.sim.fold import Folder
 from hecasim.sim.hardware import Hardware
-from hecasim.trace.log import CLASSES, DRAM_CLASS, PHASES, Cause, Log, class_of, kind_label
+from hecasim.trace.log import CLASSES, PHASES, Cause, Log, class_of, kind_label
 from hecasim.sim.memory import Multicast, Transfers
 from hecasim.specs import PackageSpec
 from hecasim.trace.task import COLLECTIVE, COMPUTE, LOOK_AHEAD_BODIES, Body, BodyKind, Task, Trace
@@ -74,6 +75,19 @@ class CompiledKind:
         self.outside = [[after for after in task.after if after.offset] for task in kind.tasks]
 
 
+class Row(NamedTuple):
+    """A task that has ended everywhere, for layers.csv."""
+
+    body: int
+    task: int
+    kind: int
+    start_ps: int
+    end_ps: int
+
+    def shifted(self, bodies: int, by_ps: int) -> Row:
+        return self._replace(body=self.body + bodies, start_ps=self.start_ps + by_ps, end_ps=self.end_ps + by_ps)
+
+
 class BodyRun:
     """A live body: what every tile still waits for."""
 
@@ -83,7 +97,7 @@ class BodyRun:
     def __init__(self, index: int, place: Body, compiled: CompiledKind, tiles: int) -> None:
         self.index, self.place, self.compiled = index, place, compiled
         count = len(compiled.tasks)
-        self.waits = [[wait] * tiles for wait in compiled.waits]
+        self.waits = [bytearray([wait]) * tiles for wait in compiled.waits]
         self.done = [bytearray(tiles) for _ in range(count)]
         self.left = [tiles] * count
         self.tasks_left = count
@@ -113,7 +127,9 @@ class _Job:
 class Scheduler:
     """Starts tasks and hears of their ends."""
 
-    def __init__(self, clock: Clock, trace: Trace, package: PackageSpec, log: Log, progress: Progress | None) -> None:
+    def __init__(
+        self, clock: Clock, trace: Trace, package: PackageSpec, log: Log, progress: Progress | None, fold: bool
+    ) -> None:
         self.clock, self.trace, self.log, self.progress = clock, trace, log, progress
         self.hardware = Hardware(clock, package, str(trace.options["dram_map"]), self._computed)
         cache: dict[Any, list[Schedule]] = {}
@@ -124,8 +140,13 @@ class Scheduler:
         rate = package.chiplet.sram.reduction_bandwidth_bytes_per_s
         self.sum_rate = None if rate is None else int(rate)
         self.segment_bytes = int(trace.options["segment_bytes"])
+        self.offset_ps = 0
+        """What folding has skipped: simulated time is the clock's plus this."""
+        self.rows: list[Row] = []
+        self._boundary_due = False
         self._bodies_left = clock.env.event()
         clock.env.process(self.issue())
+        self.folder = Folder(self) if fold else None
 
     def issue(self) -> Generator[simpy.Event, Any, None]:
         """Process: issue bodies in trace order, as far ahead as the look-ahead allows."""
@@ -134,6 +155,7 @@ class Scheduler:
             while self.next_body < len(bodies) and self._may_issue(self.next_body):
                 self._issue(self.next_body)
                 self.next_body += 1
+            self.clock.settle()
             if self.next_body < len(bodies):
                 yield self._bodies_left
                 self._bodies_left = self.clock.env.event()
@@ -236,7 +258,8 @@ class Scheduler:
         spec = compiled.tasks[task].spec
         if spec.gives and not spec.in_place:
             self.hardware.srams[tile].give(spec.gives)
-        self.log.span(tile, spec, run.place.layer, run.place.micro_batch, run.started[task].pop(tile), now)
+        began, offset = run.started[task].pop(tile), self.offset_ps
+        self.log.span(tile, spec, run.place.layer, run.place.micro_batch, began + offset, now + offset)
         run.done[task][tile] = 1
         run.left[task] -= 1
         cause = run.causes[task]
@@ -253,25 +276,58 @@ class Scheduler:
 
     def _task_ended(self, run: BodyRun, task: int, now: int) -> None:
         """A task has ended on every tile."""
-        compiled = run.compiled.tasks[task]
         run.flights.pop(task, None)
         self.log.tasks += 1
-        if now >= self.log.step_ps:
-            self.log.step_ps = now
+        self.log.end_ps = max(now, self.log.end_ps)
+        if now == self.log.end_ps:
             self.log.last_cause = run.causes[task]
-        if run.place.micro_batch == 0:
-            longest = max(compiled.duration, default=0)
-            self.log.row(run.place.layer, compiled.spec, run.first[task], now, longest, compiled.flops,
-                         compiled.sent_bytes)  # fmt: skip
+        row = Row(run.index, task, run.place.kind, run.first[task] + self.offset_ps, now + self.offset_ps)
+        if self.folder:
+            self.rows.append(row)
+        self.add_row(row)
         run.tasks_left -= 1
         if not run.tasks_left:
             self._body_ended(run)
+
+    def add_row(self, row: Row) -> None:
+        """Add a task of the first micro-batch to its layer's row."""
+        place = self.trace.bodies[row.body]
+        if place.micro_batch == 0:
+            compiled = self.kinds[row.kind].tasks[row.task]
+            longest = max(compiled.duration, default=0)
+            self.log.row(place.layer, compiled.spec, row.start_ps, row.end_ps, longest, compiled.flops,
+                         compiled.sent_bytes)  # fmt: skip
+
+    def shift(self, bodies: int, by_ps: int) -> None:
+        """Relabel the live bodies: what is under way is *bodies* further on and *by_ps* later."""
+        self.offset_ps += by_ps
+        self.next_body += bodies
+        self.ended = {body + bodies for body in self.ended}
+        live = {}
+        for run in self.live.values():
+            run.index += bodies
+            run.place = self.trace.bodies[run.index]
+            live[run.index] = run
+            for flights in run.flights.values():
+                for flight in flights.values() if isinstance(flights, dict) else (flights,):
+                    flight.body = run.index
+        self.live = live
+        for core in self.hardware.cores:
+            core.ready = [(job.run.index, task, asked, duration, job) for _, task, asked, duration, job in core.ready]
+
+    def _boundary(self, _: simpy.Event) -> None:
+        self._boundary_due = False
+        if self.folder:
+            self.folder.boundary()
 
     def _body_ended(self, run: BodyRun) -> None:
         self.ended.add(run.index)
         del self.live[run.index]
         if self.progress:
             self.progress((run.index + 1) / len(self.trace.bodies), run.compiled.kind.name)
+        if self.folder and not self._boundary_due:
+            self._boundary_due = True
+            self.clock.after_grants(self._boundary)
         if self.next_body < len(self.trace.bodies) and not self._bodies_left.triggered:
             self._bodies_left.succeed()
 
@@ -291,6 +347,3 @@ class Scheduler:
             f"the run stalled at {self.clock.now} ps: {waiting} tasks of {len(self.live)} live bodies never ended; "
             f"the first is '{spec.label}' of body {index} ({run.compiled.kind.name}) on tile {tile}, which {reason}"
         )
-
-
-__all__ = ["DRAM_CLASS", "Scheduler"]

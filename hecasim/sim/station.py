@@ -48,6 +48,7 @@ class Station:
             for lane in freed:
                 lane.alarmed = False
                 self.clock.ask(lane)
+            self.clock.settle()
 
 
 class Router(Station):

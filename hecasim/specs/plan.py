@@ -45,7 +45,7 @@ class PlanSpec(Spec):
     segment_bytes: Bytes = 256 * 1024
     capacity: Literal["refuse", "warn"] = "refuse"
     fidelity: Literal["message", "analytic"] = "message"
-    engine: Literal["plain"] = "plain"
+    engine: Literal["fast", "plain"] = "fast"  # the same integers
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
     @model_validator(mode="after")

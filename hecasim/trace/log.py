@@ -128,6 +128,11 @@ class Log:
     trace: Trace
     tiles: list[TileTime]
     step_ps: int = 0
+    end_ps: int = 0
+    """End of the last task on the engine's clock: the step less what folding skipped."""
+    repeats: list[tuple[int, int, int]] = field(default_factory=list)
+    """(from, to, times): stretches of the engine's clock that stand for so many more of themselves."""
+    folded_bodies: int = 0
     layers: dict[tuple[int, str, str], LayerRow] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
     spans_dropped: int = 0
@@ -159,15 +164,15 @@ class Log:
         resource = CLASSES[class_of(task)].removeprefix("exposed_")
         self.spans.append(Span(tile, resource, task.label, task.phase, layer, micro_batch, start_ps, end_ps))
 
-    def close(self, step_ps: int) -> None:
+    def close(self, skipped_ps: int) -> None:
         """The step is over: what a tile did not use at its end was idle."""
-        self.step_ps = step_ps
+        self.step_ps = self.end_ps + skipped_ps
         for tile in self.tiles:
-            rest = step_ps - tile.last
+            rest = self.end_ps - tile.last
             if rest:
                 assert not any(tile.active), "a task is still under way at the end of the step"
                 tile.spent[tile.phase][IDLE_CLASS] += rest
-                tile.last = step_ps
+                tile.last = self.end_ps
 
     def row(self, layer: int, task: Task, start_ps: int, end_ps: int, compute_ps: int, flops: int, sent: int) -> None:
         """Add a task of the first micro-batch to its layer's row."""
