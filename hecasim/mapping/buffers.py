@@ -22,10 +22,14 @@ def tensor_of(name: str) -> str:
 
 
 def in_place(step: Step) -> bool:
-    """Elementwise passes and all-reduces overwrite what they read: space is given back before it is taken."""
+    """Whether a step gives back what it reads before it takes what it makes.
+
+    Elementwise passes, all-reduces and all-to-alls overwrite what they read. So does core attention, the one nest whose
+    products token tiles do not cut: the context replaces Q, and in backward dQ replaces dO while Q and O pass through.
+    """
     if isinstance(step, NestStep):
-        return not step.gemms
-    return step.kind == "all_reduce"
+        return all(gemm.tiled is None for gemm in step.gemms)
+    return step.kind in ("all_reduce", "all_to_all")
 
 
 def weight_bytes(values: Sequence[Value]) -> int:

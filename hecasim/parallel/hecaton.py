@@ -24,5 +24,5 @@ def hecaton(options: OptionsSpec) -> Method:
             "loss": (("c", ("v",)), ("r", TOKENS)),
         },
         # K and V are scattered over their rows' tokens too, and gathered only where rows share a head.
-        rests={tensor: (("c", keys), ("r", ("b", "kv", "s"))) for tensor in ("key", "value")},
+        rests=dict.fromkeys(("key", "value"), (("c", keys), ("r", ("b", "kv", "s")))),
     )

@@ -6,9 +6,9 @@ it cuts one dimension, it holds partial sums, or it holds copies. That is all a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from math import gcd
+from math import gcd, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 PARTIAL = "partial"
 Counts = NDArray[np.int64]
+"""A number for every tile."""
+Duty = int | str | None
+"""What a factor of an axis is spent on: a dimension number (in a Layout), a loop index (in Cuts), PARTIAL, or None."""
 
 
 class Segment(NamedTuple):
-    """A factor of an axis and what it is spent on.
-
-    `place` is a dimension number (in a Layout), a loop index (in Cuts), PARTIAL, or None for copies.
-    """
+    """A factor of an axis and what it is spent on; None means that its tiles hold copies."""
 
     size: int
-    place: int | str | None
+    place: Duty
 
 
 Segments = tuple[Segment, ...]
@@ -44,7 +44,12 @@ class Layout(NamedTuple):
 
     @property
     def partial(self) -> bool:
-        return any(segment.place == PARTIAL for segments in self.axes for segment in segments)
+        return any(self.partial_axes)
+
+    @property
+    def partial_axes(self) -> tuple[bool, ...]:
+        """Whether each axis holds partial sums in some factor."""
+        return tuple(any(segment.place == PARTIAL for segment in segments) for segments in self.axes)
 
     @property
     def copies(self) -> int:
@@ -55,6 +60,11 @@ class Layout(NamedTuple):
                 if segment.place is None:
                     count *= segment.size
         return count
+
+
+def tile_count(axes: Axes) -> int:
+    """Tiles of the grid."""
+    return prod(size for _, size in axes)
 
 
 def normal(segments: Sequence[Segment]) -> Segments:
@@ -92,20 +102,31 @@ def assign(table: CutTable, axes: Axes, extents: Mapping[str, int]) -> dict[str,
 
 def reading(indices: Sequence[str], cuts: Cuts, axes: Axes) -> Layout:
     """The layout an operand needs: cut where its own loop indices are cut, a copy elsewhere."""
-    where = {index: dimension for dimension, index in enumerate(indices)}
-    return Layout(
-        tuple(normal([Segment(size, where.get(str(index))) for size, index in cuts[axis]]) for axis, _ in axes)
-    )
+    return placing(indices, cuts, axes, lambda axis, index: None)  # noqa: ARG005 - copies, whatever axis and index
 
 
 def making(indices: Sequence[str], nest: frozenset[str], cuts: Cuts, axes: Axes) -> Layout:
     """The layout in which an operator leaves a result: partial over factors that cut an index it sums over."""
-    where = {index: dimension for dimension, index in enumerate(indices)}
+    return placing(indices, cuts, axes, lambda _, index: PARTIAL if index in nest else None)
 
-    def place(index: str) -> int | str | None:
-        return where[index] if index in where else PARTIAL if index in nest else None
 
-    return Layout(tuple(normal([Segment(size, place(str(index))) for size, index in cuts[axis]]) for axis, _ in axes))
+def placing(indices: Sequence[str], cuts: Cuts, axes: Axes, elsewhere: Callable[[int, str], str | None]) -> Layout:
+    """The layout of a tensor read or made through *indices* by a nest with these *cuts*.
+
+    Factors that cut one of *indices* cut that dimension. What any other factor is spent on, *elsewhere* says of the
+    number of its axis and the index it cuts: PARTIAL, or None for copies.
+    """
+    where: dict[str, Duty] = {index: dimension for dimension, index in enumerate(indices)}
+
+    def duty(number: int, index: str) -> Duty:
+        return where[index] if index in where else elsewhere(number, index)
+
+    return Layout(
+        tuple(
+            normal([Segment(size, duty(number, str(index))) for size, index in cuts[axis]])
+            for number, (axis, _) in enumerate(axes)
+        )
+    )
 
 
 @lru_cache(maxsize=256)
@@ -116,13 +137,13 @@ def coordinates(axes: Axes) -> tuple[Counts, ...]:
 
 
 def digit(coordinate: Counts, stride: int, size: int) -> Counts:
+    """The mixed-radix digit of a coordinate that counts up to *size* in steps of *stride*."""
     return (coordinate // stride) % size
 
 
 def positions(segments_of_axes: Sequence[Segments], place: int | str, axes: Axes) -> tuple[Counts, int]:
     """(position of every tile among the parts of one dimension, number of parts); axes count major first."""
-    tiles = int(np.prod([size for _, size in axes]))
-    position, parts = np.zeros(tiles, dtype=np.int64), 1
+    position, parts = np.zeros(tile_count(axes), dtype=np.int64), 1
     for segments, coordinate in zip(segments_of_axes, coordinates(axes), strict=True):
         stride = 1
         for size, _ in segments:

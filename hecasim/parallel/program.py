@@ -6,8 +6,10 @@ that streams token tile by token tile (or, around core attention, waits for the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from hecasim.parallel.layout import Counts, Layout
 from hecasim.parallel.reshard import Group
@@ -63,6 +65,17 @@ class Value:
     amount: Amount
 
 
+def total_bytes(values: Iterable[Value], part: int = 0, parts: int = 1) -> Counts:
+    """Bytes of some values together on every tile."""
+    return np.sum([value.amount.bytes(part, parts) for value in values], axis=0, dtype=np.int64)
+
+
+def written_bytes(values: Iterable[Value], part: int = 0, parts: int = 1) -> Counts:
+    """Bytes each tile writes of some values: of several copies of the same numbers each writes its part."""
+    shares = [-(-value.amount.bytes(part, parts) // value.layout.copies) for value in values]
+    return np.sum(shares, axis=0, dtype=np.int64)
+
+
 @dataclass(frozen=True)
 class ExchangeStep:
     """One collective; several tensors of one kind and group travel together."""
@@ -101,6 +114,10 @@ class Section:
     loads: list[Value] = field(default_factory=list)
     stores: list[Value] = field(default_factory=list)
 
+    @property
+    def steps(self) -> Iterator[Step]:
+        return (step for wave in self.waves for step in wave)
+
 
 @dataclass
 class Program:
@@ -117,5 +134,5 @@ class Program:
     """Pipelined chunks in which each round's tile travels."""
 
     @property
-    def steps(self) -> Iterable[Step]:
-        return (step for section in self.sections for wave in section.waves for step in wave)
+    def steps(self) -> Iterator[Step]:
+        return (step for section in self.sections for step in section.steps)

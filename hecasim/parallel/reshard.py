@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 from typing import NamedTuple
 
-from hecasim.parallel.layout import PARTIAL, Axes, Layout, Segment, Segments, normal
+from hecasim.parallel.layout import PARTIAL, Axes, Duty, Layout, Segment, Segments, normal
 
 ORDER = ("reduce_scatter", "all_reduce", "all_to_all", "all_gather")
 """Slices are free and come first; sums shrink before anything is gathered."""
@@ -22,6 +23,11 @@ class Atom(NamedTuple):
 Group = tuple[Atom, ...]
 
 
+def group_size(group: Group) -> int:
+    """Members of one group."""
+    return prod(atom.size for atom in group)
+
+
 class Exchange(NamedTuple):
     """One collective on one tensor: its kind, its group, and the layouts before and after."""
 
@@ -33,8 +39,8 @@ class Exchange(NamedTuple):
 
 class _Step(NamedTuple):
     size: int
-    have: int | str | None
-    want: int | str | None
+    have: Duty
+    want: Duty
 
 
 def exchanges(have: Layout, want: Layout, axes: Axes) -> list[Exchange]:
@@ -81,12 +87,12 @@ def _kind(step: _Step) -> str:
     return "all_gather" if step.want is None else "all_to_all"
 
 
-def _after(kind: str, step: _Step) -> int | str | None:
+def _after(kind: str, step: _Step) -> Duty:
     """Duty of a segment once the exchanges of *kind* (and those before it) are done."""
     return step.want if _kind(step) == kind else step.have
 
 
-def _layout(steps: list[list[_Step]], places: list[list[int | str | None]]) -> Layout:
+def _layout(steps: list[list[_Step]], places: list[list[Duty]]) -> Layout:
     return Layout(
         tuple(
             normal([Segment(step.size, place) for step, place in zip(axis, duty, strict=True)])
@@ -109,7 +115,7 @@ def _aligned(have: Segments, want: Segments) -> list[_Step]:
     Where the boundaries do not divide each other (6 = 2 x 3 against 3 x 2) the rest of the axis is
     brought to copies first, from which any slice is free.
     """
-    total_have, total_want = _product(have), _product(want)
+    total_have, total_want = (prod(size for size, _ in segments) for segments in (have, want))
     total = max(total_have, total_want)
     mine = [*have] if total_have == total else [Segment(total, None)]
     theirs = [*want] if total_want == total else [Segment(total, None)]
@@ -125,11 +131,4 @@ def _aligned(have: Segments, want: Segments) -> list[_Step]:
     return steps
 
 
-def _product(segments: Segments) -> int:
-    total = 1
-    for size, _ in segments:
-        total *= size
-    return total
-
-
-__all__ = ["ORDER", "Atom", "Exchange", "Group", "exchanges"]
+__all__ = ["ORDER", "Atom", "Exchange", "Group", "exchanges", "group_size"]

@@ -99,7 +99,8 @@ def _residual(model: ModelSpec, branch: str, bias: str | None) -> tuple[Operator
     """y = x + dropout(branch + bias)."""
     tensors = _table(Tensor("y", X, fate="boundary"))
     inputs = [Operand("x", X), Operand(branch, X)]
-    work, sides = [VectorWork(X, *RESIDUAL)], ()
+    work = [VectorWork(X, *RESIDUAL)]
+    sides: tuple[Operand, ...] = ()
     if bias:
         tensors[bias] = Tensor(bias, ("h",), "weight")
         inputs.append(Operand(bias, ("h",)))
@@ -217,7 +218,8 @@ def _ffn(model: ModelSpec) -> Block:
 def _embedding(model: ModelSpec) -> Block:
     """Rows of the table come from DRAM straight to the tiles that hold them; positions are added there."""
     tensors = _table(Tensor("y", X, fate="boundary"), Tensor("table", ("v", "h"), "weight"))
-    inputs, work, sides = [Operand("table", ("v", "h"))], [VectorWork(X, *LOOKUP)], ()
+    inputs, work = [Operand("table", ("v", "h"))], [VectorWork(X, *LOOKUP)]
+    sides: tuple[Operand, ...] = ()
     if model.positions == "learned":
         tensors["positions"] = Tensor("positions", ("s", "h"), "weight")
         inputs.append(Operand("positions", ("s", "h")))

@@ -12,8 +12,9 @@ although the projection that made it wrote (b, s, kv, e).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Literal, NamedTuple
 
 TOKEN_INDICES = ("b", "s")
@@ -85,12 +86,26 @@ class Operator:
     def indices(self) -> frozenset[str]:
         return frozenset(self.output.indices).union(*(operand.indices for operand in self.inputs))
 
+    @property
+    def is_core(self) -> bool:
+        """Core attention: the one nest that needs all tokens at once and holds two products of its own."""
+        return self.name == "attention_core"
+
+    @property
+    def is_loss(self) -> bool:
+        """The end of the forward pass: nobody reads its output, and no gradient comes to it."""
+        return self.name == "loss"
+
+    def product_loops(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """Loop indices of a product: rows (of the first input), columns (of the second), and those it sums over."""
+        first, second, output = self.inputs[0].indices, self.inputs[1].indices, self.output.indices
+        rows = tuple(index for index in output if index in first)
+        columns = tuple(index for index in output if index in second)
+        return rows, columns, tuple(index for index in first if index not in output)
+
     def product_shape(self, extents: Mapping[str, int]) -> tuple[int, int, int]:
         """(m, n, k) of a product: rows of the first input, columns of the second, summed extent."""
-        first, second = self.inputs[0].indices, self.inputs[1].indices
-        rows = [index for index in self.output.indices if index in first]
-        columns = [index for index in self.output.indices if index in second]
-        summed = [index for index in first if index not in self.output.indices]
+        rows, columns, summed = self.product_loops()
         return volume(rows, extents), volume(columns, extents), volume(summed, extents)
 
 
@@ -98,9 +113,6 @@ Level = tuple[Operator, ...]
 """Operators that take part together: their exchanges of one kind and group are one collective."""
 
 
-def volume(indices: list[str] | tuple[str, ...], extents: Mapping[str, int]) -> int:
+def volume(indices: Sequence[str], extents: Mapping[str, int]) -> int:
     """Number of points of a loop nest over *indices*."""
-    points = 1
-    for index in indices:
-        points *= extents[index]
-    return points
+    return prod(extents[index] for index in indices)

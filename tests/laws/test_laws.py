@@ -1,0 +1,281 @@
+"""What holds of every run, whatever package, model and plan: sums close, counts agree, rungs are ordered."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+
+from hecasim.analytic import estimate, take_census
+from hecasim.parallel import METHODS
+from hecasim.parallel.layout import assign
+from hecasim.run import simulate
+from hecasim.sim import hardware as hardware_module
+from hecasim.sim import replay
+from hecasim.sim.station import Sram
+from hecasim.trace import build_trace, prepare
+from hecasim.workload.layers import extents_of
+from tests.laws.strategies import Case, cases, cases_of_several_tiles, has_empty_exchanges
+from tests.tiny import tiny_inputs
+
+PHASES = ("forward", "recompute", "backward", "update")
+some = settings(max_examples=20, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=12, suppress_health_check=list(HealthCheck))
+
+
+def document(case: Case) -> dict[str, Any]:
+    return simulate(*case).to_json()
+
+
+def without_host(case: Case) -> str:
+    return json.dumps({**document(case), "host": {}})
+
+
+class WatchedSram(Sram):
+    """An SRAM that remembers itself, and objects when more is given back than was taken."""
+
+    made: list["WatchedSram"] = []  # noqa: RUF012  emptied by each test
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.activation_peak = 0
+        self.below_zero: set[str] = set()
+        self.made.append(self)
+
+    def take(self, buffers: Any) -> None:
+        super().take(buffers)
+        streaming = self.level.get("activations", 0) + self.level.get("gathered", 0)
+        self.activation_peak = max(self.activation_peak, streaming)
+
+    def give(self, buffers: Any) -> None:
+        for kind, _ in buffers:
+            self.level.setdefault(kind, 0)
+        super().give(buffers)
+        self.below_zero |= {kind for kind, level in self.level.items() if level < 0}
+
+
+@pytest.fixture
+def watched_srams(monkeypatch):
+    monkeypatch.setattr(hardware_module, "Sram", WatchedSram)
+    return WatchedSram.made
+
+
+def test_more_token_tiles_than_tokens_on_a_tile_still_run(tmp_path):
+    package, model, plan = tiny_inputs(tmp_path, method="megatron_sp", batch=1, sequence=64, token_tile=2)
+    assert simulate(package, model, plan)["step_time_ps"] > 0
+
+
+# --- sums close -------------------------------------------------------------------------------------------------------
+
+
+@some
+@given(cases())
+def test_every_picosecond_of_every_tile_has_one_class(case):
+    log = replay(build_trace(*case), case.package)
+    assert log.step_ps > 0
+    for tile in log.tiles:
+        assert sum(sum(classes) for classes in tile.spent) == log.step_ps
+        assert all(cell >= 0 for classes in tile.spent for cell in classes)
+
+
+@some
+@given(cases())
+def test_classes_phases_and_energy_add_up(case):
+    result = document(case)
+    tiles = case.package.topology.rows * case.package.topology.columns
+    assert sum(result["tile_time_ps"].values()) == tiles * result["step_time_ps"]
+    assert sum(result["phases"][phase]["time_s"] for phase in PHASES) == pytest.approx(result["step_time_s"])
+    parts = {name: joules for name, joules in result["energy_j"].items() if name != "total"}
+    assert sum(parts.values()) == pytest.approx(result["energy_j"]["total"], rel=1e-12)
+    assert sum(step["time_s"] for step in result["critical_path"]) == pytest.approx(result["step_time_s"])
+    assert sum(result["flops"]["by_phase"].values()) == result["flops"]["executed"]
+    by_use = result["traffic"]["nop_link_bytes_by_use"]
+    assert by_use["collective"] + by_use["memory"] == result["traffic"]["nop_link_bytes"]
+    assert sum(result["memory"]["by_class"].values()) == result["memory"]["dram_peak_bytes"]
+
+
+@some
+@given(cases())
+def test_no_resource_is_used_more_than_always(case):
+    result = document(case)
+    assert all(0 <= share <= 1 for share in result["utilization"].values()), result["utilization"]
+    assert 0 <= result["mfu"] <= 1
+    assert 0 <= result["hfu"] <= 1
+
+
+# --- counts agree -----------------------------------------------------------------------------------------------------
+
+
+@some
+@given(cases())
+def test_what_links_and_channels_carried_is_what_was_counted_beforehand(case):
+    trace = build_trace(*case)
+    log, census = replay(trace, case.package), take_census(trace, case.package)
+    links = [lane.bytes_carried for lane in log.lanes if lane.kind == "link"]
+    assert links == list(census.link_bytes)
+    assert sum(links) == census.collective_link_bytes + census.memory_link_bytes
+    channels = sorted(lane.bytes_carried for lane in log.lanes if lane.kind == "dram" and lane.bytes_carried)
+    assert channels == sorted(int(size) for size in census.channel_bytes if size)
+    assert log.tasks == trace.task_count
+
+
+@few
+@given(cases())
+def test_the_table_of_links_adds_up_to_the_traffic_of_the_result(case):
+    result = simulate(*case)
+    rows = list(csv.DictReader(io.StringIO(result.tables()["links.csv"])))
+    links = [int(row["bytes"]) for row in rows if row["kind"] == "link"]
+    channels = [int(row["bytes"]) for row in rows if row["kind"] == "dram"]
+    traffic = result["traffic"]
+    assert sum(links) == traffic["nop_link_bytes"]
+    if channels:
+        assert sum(channels) == traffic["dram_read_bytes"] + traffic["dram_write_bytes"]
+
+
+def executed_and_own(case: Case) -> tuple[int, int]:
+    trace = build_trace(*case)
+    return sum(take_census(trace, case.package).flops.values()), trace.about["model_flops"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@few
+@given(case=cases_of_several_tiles())
+def test_splitting_neither_adds_nor_loses_a_multiplication(method, case):
+    if METHODS[method](case.plan.options).objection(case.package.topology.rows, case.package.topology.columns):
+        return
+    case = case.with_plan(method=method, attention="materialised", causal_skip=False).with_options(kv="gather")
+    assume(not has_empty_exchanges(case))
+    executed, own = executed_and_own(case)
+    assert executed == own
+
+
+@few
+@given(cases())
+def test_streamed_attention_computes_its_scores_once_more(case):
+    case = case.with_plan(attention="streamed", causal_skip=False).with_options(kv="gather")
+    assume(not has_empty_exchanges(case))
+    executed, own = executed_and_own(case)
+    model, plan = case.model, case.plan
+    scores = 2 * plan.batch * model.heads * plan.sequence**2 * model.head_dim
+    assert executed - own == model.layers * scores
+
+
+@some
+@given(cases_of_several_tiles())
+def test_replicated_keys_cost_exactly_the_projections_of_their_copies(case):
+    case = case.with_plan(attention="materialised", causal_skip=False).with_options(kv="replicate")
+    assume(not has_empty_exchanges(case))
+    executed, own = executed_and_own(case)
+    prepared, model, plan = prepare(*case), case.model, case.plan
+    extents = extents_of(model, int(prepared.plan.micro_batch), plan.sequence)
+    copies = 1
+    for segments in assign(prepared.method.cuts["key"], prepared.axes, extents).values():
+        for size, index in segments:
+            copies *= size if index not in ("b", "s", "h", "kv", "e") else 1
+    one_projection = 2 * plan.batch * plan.sequence * model.hidden * model.kv_heads * model.head_dim
+    assert executed - own == (copies - 1) * 2 * 3 * model.layers * one_projection
+
+
+# --- the same again ---------------------------------------------------------------------------------------------------
+
+
+@few
+@given(cases())
+def test_two_runs_give_the_same_document(case):
+    assert without_host(case) == without_host(case)
+
+
+@few
+@given(cases())
+def test_a_package_or_model_by_another_name_is_the_same(case):
+    renamed = Case(case.package.model_copy(update={"name": "A100", "description": "other"}),
+                   case.model.model_copy(update={"name": "gpt"}), case.plan)  # fmt: skip
+    first, second = document(case), document(renamed)
+    for key in ("inputs", "host"):
+        del first[key], second[key]
+    assert first == second
+
+
+# --- the ladder -------------------------------------------------------------------------------------------------------
+
+
+@some
+@given(cases())
+def test_a_step_takes_at_least_every_bound_and_the_analytic_rung_is_one(case):
+    trace = build_trace(*case)
+    log = replay(trace, case.package)
+    rung, census = estimate(trace, case.package)
+    assert all(0 <= bound <= rung.step_ps for bound in census.bounds_ps.values()), (census.bounds_ps, rung.step_ps)
+    assert rung.step_ps <= log.step_ps
+
+
+@few
+@given(cases())
+def test_the_analytic_rung_closes_its_sums_too(case):
+    result = document(case.with_plan(fidelity="analytic"))
+    tiles = case.package.topology.rows * case.package.topology.columns
+    assert sum(result["tile_time_ps"].values()) == tiles * result["step_time_ps"]
+    assert sum(result["phases"][phase]["time_s"] for phase in PHASES) == pytest.approx(result["step_time_s"])
+    assert max(result["bounds_s"].values()) <= result["step_time_s"]
+
+
+def quicker(case: Case) -> Case:
+    """Every bandwidth doubled, every latency halved."""
+    package = case.package
+    ports = {
+        f"chiplet.sram.{name}": rate * 2
+        for name, rate in package.chiplet.sram.model_dump(by_alias=False).items()
+        if name.endswith("per_s") and rate
+    }
+    memory = package.memory.bandwidth_bytes_per_s
+    return case.with_package(**{
+        **ports,
+        "link.bandwidth_bytes_per_s": package.link.bandwidth_bytes_per_s * 2,
+        "link.latency_ps": max(1, package.link.latency_ps // 2),
+        "link.adapter_latency_ps": package.link.adapter_latency_ps // 2,
+        "memory.bandwidth_bytes_per_s": memory and memory * 2,
+        "memory.latency_ps": package.memory.latency_ps // 2 or min(1, package.memory.latency_ps),
+    })  # fmt: skip
+
+
+@some
+@given(cases())
+def test_quicker_wires_never_slow_an_estimate(case):
+    slow = estimate(build_trace(*case), case.package)[0].step_ps
+    fast_case = quicker(case)
+    fast = estimate(build_trace(*fast_case), fast_case.package)[0].step_ps
+    assert fast <= slow
+
+
+@few
+@given(cases())
+def test_twice_the_batch_does_not_take_less_time(case):
+    micro_batch = int(prepare(*case).plan.micro_batch)
+    once, twice = (case.with_plan(micro_batch=micro_batch, batch=case.plan.batch * times) for times in (1, 2))
+    assert document(twice)["step_time_ps"] >= document(once)["step_time_ps"]
+
+
+# --- SRAM -------------------------------------------------------------------------------------------------------------
+
+
+@settings(some, max_examples=40)
+@given(case=cases())
+def test_sram_ends_empty_and_never_holds_less_than_nothing(watched_srams, case):
+    watched_srams.clear()
+    replay(build_trace(*case), case.package)
+    assert watched_srams
+    left = {kind: level for sram in watched_srams for kind, level in sram.level.items() if level}
+    assert not left
+    assert not set().union(*(sram.below_zero for sram in watched_srams))
+
+
+@settings(some, max_examples=40)
+@given(case=cases())
+def test_activations_take_no_more_sram_than_the_mapping_said(watched_srams, case):
+    watched_srams.clear()
+    trace = build_trace(*case)
+    replay(trace, case.package)
+    estimated = trace.about["sram_estimate_bytes"]
+    assert max(sram.activation_peak for sram in watched_srams) <= estimated
