@@ -87,12 +87,13 @@ class Counter:
         chiplet, element = self.package.chiplet, int(self.trace.options["element_bytes"])
         classes = np.array(task.work_of or [0] * self.trace.tiles)
         times = np.bincount(classes, minlength=len(task.work))
+        counted = [(work, int(n)) for work, n in zip(task.work, times, strict=True)]
         spent = np.array([duration_ps(chiplet, work, element) for work in task.work], dtype=np.int64)[classes]
         return TaskCount(
             core_ps=spent, own_ps=spent,
-            flops=sum(work.flops * int(n) for work, n in zip(task.work, times, strict=True)),
-            vector_operations=sum(work.vector_operations * int(n) for work, n in zip(task.work, times, strict=True)),
-            sram_bytes=sum(sram_bytes(chiplet, work, element) * int(n) for work, n in zip(task.work, times, strict=True)),
+            flops=sum(work.flops * n for work, n in counted),
+            vector_operations=sum(work.vector_operations * n for work, n in counted),
+            sram_bytes=sum(sram_bytes(chiplet, work, element) * n for work, n in counted),
         )  # fmt: skip
 
     def _collective(self, task: Task) -> TaskCount:
@@ -148,9 +149,7 @@ class Counter:
                 for numbers in self.topology.multicast(port.tile, members).values():
                     links[list(numbers)] += share
                 own[list(members)] = np.maximum(own[list(members)], self._channel_ps(share))
-        return TaskCount(
-            sram_bytes=landed, link_bytes=links, channel_bytes=channels, own_ps=own, dram_read_bytes=total
-        )
+        return TaskCount(sram_bytes=landed, link_bytes=links, channel_bytes=channels, own_ps=own, dram_read_bytes=total)
 
     def _channel_ps(self, size: int) -> int:
         if self.channel_rate is None:

@@ -50,7 +50,7 @@ def _longest_chain(
             busy[task.phase][class_of(task)] += spent
             finish.append(start + spent)
         _note_rows(log, body.layer, body.micro_batch, kind, finish, least[body.kind])
-        ends[kind.phase] = max(ends.get(kind.phase, 0), max(int(end.max()) for end in finish))
+        ends[kind.phase] = max(ends.get(kind.phase, 0), *(int(end.max()) for end in finish))
         recent = [*recent[-(LOOK_AHEAD_BODIES - 1) :], finish]
     return ends, busy
 

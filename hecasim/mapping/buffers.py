@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from hecasim.parallel.program import ExchangeStep, NestStep, Program, Step, Value
+from hecasim.parallel.program import ExchangeStep, NestStep, Program, Section, Step, Value, Wave, total_bytes
+from hecasim.parallel.reshard import group_size
 
 
 class Buffer(NamedTuple):
@@ -16,9 +16,25 @@ class Buffer(NamedTuple):
     size_bytes: int
 
 
+class Turn(NamedTuple):
+    """One token tile's turn in one section: token tile `part` of `parts` (0 of 1 where all tokens go at once)."""
+
+    section: int
+    part: int
+    parts: int
+
+
+def turns(program: Program, token_tiles: int) -> Iterator[tuple[Turn, Section]]:
+    """The turns of one body, in order."""
+    for number, section in enumerate(program.sections):
+        parts = token_tiles if section.tiled else 1
+        for part in range(parts):
+            yield Turn(number, part, parts), section
+
+
 def tensor_of(name: str) -> str:
     """The tensor (or gradient) of a value's name, without its layout."""
-    return name.split(" [")[0]
+    return name.split(" [", maxsplit=1)[0]
 
 
 def in_place(step: Step) -> bool:
@@ -34,12 +50,7 @@ def in_place(step: Step) -> bool:
 
 def weight_bytes(values: Sequence[Value]) -> int:
     """Largest tile's bytes of some weights or weight gradients."""
-    if not values:
-        return 0
-    total = values[0].amount.bytes()
-    for value in values[1:]:
-        total = total + value.amount.bytes()
-    return int(total.max())
+    return int(total_bytes(values).max()) if values else 0
 
 
 class Lives:
@@ -90,74 +101,65 @@ class Lives:
             return [name]
         return [held for held in self.values if tensor_of(held) == tensor_of(name)]
 
-    def _bytes(self, value: Value, number: int, part: int, parts: int) -> int:
+    def _bytes(self, value: Value, part: int, parts: int) -> int:
         """Largest tile's bytes of a value; of one that passes in rounds only two panels are held."""
         size, members = int(value.amount.bytes(part, parts).max()), self.window.get(value.name, 1)
         return size if members <= 2 else -(-2 * size // members)
 
-    def _slice(self, value: Value, size: int) -> int:
-        return -(-size // value.layout.copies)
+    def take(self, value: Value, turn: Turn) -> Buffer:
+        """The space that a load of *value* fills."""
+        return Buffer(_buffer_kind(value), self._bytes(value, turn.part, turn.parts))
 
-    def take(self, value: Value, number: int, part: int, parts: int) -> Buffer:
-        return Buffer(_buffer_kind(value), self._bytes(value, number, part, parts))
-
-    def stored(self, value: Value, number: int, part: int, parts: int) -> Buffer:
+    def stored(self, value: Value, turn: Turn) -> Buffer:
         """What the end of a store gives back, if nothing reads the value later."""
-        here = self.last_section.get(value.name) == number
+        here = self.last_section.get(value.name) == turn.section
         known = value.name in self.values
-        return Buffer(_buffer_kind(value), self._bytes(value, number, part, parts) if here and known else 0)
+        return Buffer(_buffer_kind(value), self._bytes(value, turn.part, turn.parts) if here and known else 0)
 
-    def step(self, step: Step, number: int, part: int, parts: int) -> tuple[tuple[Buffer, ...], tuple[Buffer, ...]]:
-        takes = [Buffer(_buffer_kind(value), self._taken(value, step, number, part, parts)) for value in step.makes]
-        waves = self.program.sections[number].waves
+    def step(self, step: Step, turn: Turn) -> tuple[tuple[Buffer, ...], tuple[Buffer, ...]]:
+        """What a step takes when it starts and gives back when it ends."""
+        takes = [Buffer(_buffer_kind(value), self._taken(value, step, turn)) for value in step.makes]
+        waves = self.program.sections[turn.section].waves
         place = next(index for index, wave in enumerate(waves) if any(step is other for other in wave))
         gives = []
         for name in dict.fromkeys(held for read in step.reads for held in self._held(read)):
-            value = self.values[name]
-            if self.readers.get((number, name)) != place or not self._first_reader(name, place, number, step):
-                continue
-            gives += self._gives(value, number, part, parts)
+            if self.readers.get((turn.section, name)) == place and self._first_reader(name, waves[place]) is step:
+                gives += self._gives(self.values[name], turn)
         for value in step.makes:
             if value.name not in self.last_section:  # nobody reads it: the space is only a landing place
-                gives.append(Buffer(_buffer_kind(value), self._bytes(value, number, part, parts)))
+                gives.append(Buffer(_buffer_kind(value), self._bytes(value, turn.part, turn.parts)))
         return _joined(takes), _joined(gives)
 
-    def _taken(self, value: Value, step: Step, number: int, part: int, parts: int) -> int:
+    def _taken(self, value: Value, step: Step, turn: Turn) -> int:
         """New space of a made value: none where it adds in place, the rest of it where a slice has waited."""
+        number = turn.section
         if self.maker[(number, value.name)] is not step:
             return 0
-        size = self._bytes(value, number, part, parts)
+        size = self._bytes(value, turn.part, turn.parts)
         born, last = self.made_in[value.name], self.last_section.get(value.name, number)
         if number != born:
-            return size - self._slice(value, size)
+            return size - _slice(value, size)
         if last != born and (number, value.name) not in self.readers:
-            return self._slice(value, size)
+            return _slice(value, size)
         return size
 
-    def _first_reader(self, name: str, place: int, number: int, step: Step) -> bool:
+    def _first_reader(self, name: str, wave: Wave) -> Step:
         """Two steps of one wave may read a value; the first of them gives it back."""
-        wave = self.program.sections[number].waves[place]
-        return next(other for other in wave if any(name in self._held(read) for read in other.reads)) is step
+        return next(step for step in wave if any(name in self._held(read) for read in step.reads))
 
-    def _gives(self, value: Value, number: int, part: int, parts: int) -> list[Buffer]:
+    def _gives(self, value: Value, turn: Turn) -> list[Buffer]:
+        """What is free once the last reader of *value* in this section has ended."""
         kind, born, last = _buffer_kind(value), self.made_in[value.name], self.last_section[value.name]
-        crosses = last != born
-        if number == last:
-            if self.program.sections[number].tiled or self.program.sections[born].tiled is False:
-                size = self._bytes(value, number, part, parts)
-            else:  # made tile by tile, used as a whole
-                size = sum(
-                    self._waiting(value, born, tile) for tile in range(self.token_tiles)
-                )
-                return [Buffer(kind, size)]
-            return [Buffer(kind, self._slice(value, size) if crosses else size)]
-        if number == born and crosses:  # from here on it waits as a slice
-            size = self._bytes(value, number, part, parts)
-            return [Buffer(kind, size - self._slice(value, size))]
+        sections, size = self.program.sections, self._bytes(value, turn.part, turn.parts)
+        if turn.section == last:
+            if sections[born].tiled and not sections[last].tiled:  # made tile by tile, used as a whole
+                tiles = range(self.token_tiles)
+                waiting = sum(_slice(value, self._bytes(value, tile, self.token_tiles)) for tile in tiles)
+                return [Buffer(kind, waiting)]
+            return [Buffer(kind, size if last == born else _slice(value, size))]
+        if turn.section == born:  # from here on it waits as a slice
+            return [Buffer(kind, size - _slice(value, size))]
         return []
-
-    def _waiting(self, value: Value, born: int, tile: int) -> int:
-        return self._slice(value, self._bytes(value, born, tile, self.token_tiles))
 
 
 def _windows(program: Program) -> dict[str, int]:
@@ -168,10 +170,15 @@ def _windows(program: Program) -> dict[str, int]:
     found: dict[str, int] = {}
     for step in program.steps if program.rounds else ():
         if isinstance(step, ExchangeStep) and step.kind in ("all_gather", "reduce_scatter"):
-            members = math.prod(atom.size for atom in step.group)
+            members = group_size(step.group)
             whole = [value.name for value in step.makes] if step.kind == "all_gather" else step.reads
             found |= dict.fromkeys(whole, members * program.panels)
     return found
+
+
+def _slice(value: Value, size: int) -> int:
+    """A value's bytes as it waits: one slice per copy."""
+    return -(-size // value.layout.copies)
 
 
 def _buffer_kind(value: Value) -> str:

@@ -6,9 +6,9 @@ and folds never overlap (unless `fold_overlap`).
 
 from __future__ import annotations
 
+from hecasim.mapping.work import Work
 from hecasim.specs import ChipletSpec, SystolicCoreSpec
 from hecasim.units import PS_PER_S
-from hecasim.mapping.work import Work
 
 
 def folds(core: SystolicCoreSpec, m: int, n: int, k: int) -> tuple[int, int, int]:

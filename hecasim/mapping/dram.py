@@ -24,7 +24,9 @@ def distinct_bytes(values: Iterable[Value]) -> int:
     return sum(int(value.amount.bytes().sum()) // value.layout.copies for value in values)
 
 
-def footprint(model: ModelSpec, plan: PlanSpec, saved_bytes_per_micro_batch: int, boundary_bytes: int) -> dict[str, int]:
+def footprint(
+    model: ModelSpec, plan: PlanSpec, saved_bytes_per_micro_batch: int, boundary_bytes: int
+) -> dict[str, int]:
     """Bytes in DRAM by class at the fullest moment, the end of the forward pass.
 
     `saved_bytes_per_micro_batch` is what all blocks store for backward, their inputs included;

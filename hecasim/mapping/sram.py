@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hecasim.errors import InfeasiblePlan
-from hecasim.mapping.buffers import Buffer, Lives, in_place, weight_bytes
+from hecasim.mapping.buffers import Buffer, Lives, Turn, in_place, turns, weight_bytes
 from hecasim.parallel.program import Program, Section
 
 BlockPass = tuple[str, str]
@@ -27,9 +27,7 @@ class Tiling(NamedTuple):
 
 def resident_blocks(programs: Mapping[BlockPass, Program], capacity_bytes: int | None) -> dict[BlockPass, bool]:
     """Whether the weights (and gradients) of each block and pass stay in the weight buffer."""
-    return {
-        key: capacity_bytes is None or held_bytes(program) <= capacity_bytes for key, program in programs.items()
-    }
+    return {key: capacity_bytes is None or held_bytes(program) <= capacity_bytes for key, program in programs.items()}
 
 
 def held_bytes(program: Program) -> int:
@@ -50,32 +48,22 @@ class _Occupancy:
 
     def __init__(self, program: Program, token_tiles: int) -> None:
         self.lives = Lives(program, token_tiles)
-        units = [
-            (number, section, part, token_tiles if section.tiled else 1)
-            for number, section in enumerate(program.sections)
-            for part in range(token_tiles if section.tiled else 1)
-        ]
-        loads = [self._loads(*unit) for unit in units] + [0]
+        units = list(turns(program, token_tiles))
+        loads = [total([self.lives.take(value, turn) for value in section.loads]) for turn, section in units] + [0]
         self.first_loads = loads[0]
         self.level, self.peak, leaving = loads[0], loads[0], 0
-        for place, unit in enumerate(units):
-            self.level += loads[place + 1]
-            self._work(*unit)
+        for (turn, section), next_loads in zip(units, loads[1:], strict=True):
+            self.level += next_loads
+            self._work(turn, section)
             self.level -= leaving
-            leaving = sum(self._stored(*unit))
+            leaving = total([self.lives.stored(value, turn) for value in section.stores])
         self.last_stores = leaving
 
-    def _loads(self, number: int, section: Section, part: int, parts: int) -> int:
-        return sum(self.lives.take(value, number, part, parts).size_bytes for value in section.loads)
-
-    def _stored(self, number: int, section: Section, part: int, parts: int) -> list[int]:
-        return [self.lives.stored(value, number, part, parts).size_bytes for value in section.stores]
-
-    def _work(self, number: int, section: Section, part: int, parts: int) -> None:
+    def _work(self, turn: Turn, section: Section) -> None:
         for wave in section.waves:
             given = 0
             for step in wave:
-                takes, gives = self.lives.step(step, number, part, parts)
+                takes, gives = self.lives.step(step, turn)
                 self.level += total(takes) - (total(gives) if in_place(step) else 0)
                 given += 0 if in_place(step) else total(gives)
             self.peak = max(self.peak, self.level)
@@ -83,6 +71,7 @@ class _Occupancy:
 
 
 def total(buffers: Sequence[Buffer]) -> int:
+    """Bytes of some buffers together."""
     return sum(buffer.size_bytes for buffer in buffers)
 
 

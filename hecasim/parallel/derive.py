@@ -6,8 +6,8 @@ it rests as made, or, if partial, as its first reader needs it; a gradient is a 
 settles once at its last contribution, and keeps a factor partial where the product that made the value left
 that factor unused; one exchange per tensor, needed layout and pass.
 
-`sharding` knows cuts and resting layouts, `gradients` the layouts of gradients, `shapes` local work; `walk` writes a pass
-down wave by wave: `forward`, `backward` and `update` are the three; `traffic` is what DRAM brings and takes.
+`sharding` knows cuts and resting layouts, `gradients` the layouts of gradients, `shapes` local work; `walk` writes a
+pass down wave by wave: `forward`, `backward` and `update` are the three; `traffic` is what DRAM brings and takes.
 """
 
 from hecasim.parallel.backward import derive_backward

@@ -67,13 +67,13 @@ class Value:
 
 def total_bytes(values: Iterable[Value], part: int = 0, parts: int = 1) -> Counts:
     """Bytes of some values together on every tile."""
-    return np.sum([value.amount.bytes(part, parts) for value in values], axis=0, dtype=np.int64)
+    return np.asarray(np.sum([value.amount.bytes(part, parts) for value in values], axis=0), dtype=np.int64)
 
 
 def written_bytes(values: Iterable[Value], part: int = 0, parts: int = 1) -> Counts:
     """Bytes each tile writes of some values: of several copies of the same numbers each writes its part."""
     shares = [-(-value.amount.bytes(part, parts) // value.layout.copies) for value in values]
-    return np.sum(shares, axis=0, dtype=np.int64)
+    return np.asarray(np.sum(shares, axis=0), dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def vector_loads(sharding: Sharding, operator: Operator, backward: bool = False)
 
 def _points(indices: Sequence[str], local: Mapping[str, Counts]) -> Counts:
     """Points of a loop nest on every tile."""
-    return np.prod([local[index] for index in indices], axis=0, dtype=np.int64)
+    return np.asarray(np.prod([local[index] for index in indices], axis=0), dtype=np.int64)
 
 
 def model_product_flops(block: Block, extents: Mapping[str, int]) -> int:

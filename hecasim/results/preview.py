@@ -22,7 +22,12 @@ def describe(prepared: Prepared) -> dict[str, Any]:
         "micro_batches": prepared.micro_batches,
         "bodies": len(trace.bodies),
         "tasks": trace.task_count,
-        "blocks": {kind.name: [_line(task) for task in kind.tasks] for kind in _first_kinds(trace.kinds)},
+        "tasks_of_first_token_tile": {
+            f"{kind.phase} {kind.block}": {
+                f"{task.id} {task.label}": _what(task) for task in kind.tasks if task.token_tile == 0
+            }
+            for kind in _first_kinds(trace.kinds)
+        },
         "sram": {
             "activation_peak_bytes": prepared.activation_peak_bytes,
             "activation_capacity_bytes": sram.activations_bytes,
@@ -44,10 +49,11 @@ def _first_kinds(kinds: Any) -> list[Any]:
     return list({(kind.block, kind.phase): kind for kind in reversed(kinds)}.values())[::-1]
 
 
-def _line(task: Task) -> str:
+def _what(task: Task) -> str:
     if task.kind == COMPUTE:
-        shapes = ", ".join(f"{count} x ({m} x {k}) ({k} x {n})" for count, m, n, k in task.work[0].gemms)
-        return f"{task.label}: {shapes or f'{task.work[0].vector_operations} vector operations'}"
+        products = [f"{count} x ({m} x {k}) ({k} x {n})" for count, m, n, k in task.work[0].gemms]
+        vectors = task.work[0].vector_operations
+        return ", ".join(products + ([f"{vectors} vector operations"] if vectors else [])) or "nothing"
     if task.kind == COLLECTIVE:
-        return f"{task.label}: {task.algorithm} in groups {task.group}, {task.size_bytes} bytes"
-    return f"{task.label}: {max(task.tile_bytes)} bytes per tile{f', once per group {task.group}' if task.group else ''}"
+        return f"{task.algorithm} of {task.size_bytes} bytes in groups {task.group}"
+    return f"{max(task.tile_bytes)} bytes per tile" + (f", once per group of {task.group}" if task.group else "")

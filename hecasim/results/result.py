@@ -82,8 +82,8 @@ def summarize(
         "simulation": {
             "fidelity": plan.fidelity, "engine": plan.engine, "tasks": log.tasks,
             "transfers": sum(lane.segments for lane in log.lanes if lane.kind == "link"), "events": log.happenings,
-            "folded": log.folded_bodies, "token_tile": about["token_tile"], "micro_batch": about["micro_batch"], "seed": plan.seed,
-            "version": version, "approximations": approximations(package, plan, about),
+            "folded": log.folded_bodies, "token_tile": about["token_tile"], "micro_batch": about["micro_batch"],
+            "seed": plan.seed, "version": version, "approximations": approximations(package, plan, about),
         },
         "host": {"wall_s": wall_s, "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024},
     }  # fmt: skip
@@ -91,8 +91,9 @@ def summarize(
 
 
 def _traffic(census: Census) -> dict[str, Any]:
+    dram_bytes = census.dram_read_bytes + census.dram_write_bytes
     return {
-        "nop_bytes": {"collective": census.collective_bytes, "memory": census.dram_read_bytes + census.dram_write_bytes},
+        "nop_bytes": {"collective": census.collective_bytes, "memory": dram_bytes},
         "nop_link_bytes": census.collective_link_bytes + census.memory_link_bytes,
         "nop_link_bytes_by_use": {"collective": census.collective_link_bytes, "memory": census.memory_link_bytes},
         "dram_read_bytes": census.dram_read_bytes,

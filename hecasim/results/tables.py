@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from hecasim.trace.log import PHASES, Log
 
-LAYER_COLUMNS = ("layer", "phase", "block", "start_ps", "end_ps", "compute_ps", "nop_ps", "dram_ps", "flops", "nop_bytes")
+LAYER_COLUMNS = (
+    "layer", "phase", "block", "start_ps", "end_ps", "compute_ps", "nop_ps", "dram_ps", "flops", "nop_bytes",
+)  # fmt: skip
 LINK_COLUMNS = ("name", "kind", "bytes", "busy_ps", "wait_ps", "segments")
 
 

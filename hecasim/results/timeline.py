@@ -22,17 +22,17 @@ def timeline_json(log: Log) -> str:
     for tile in sorted(log.shown_tiles):
         name = f"tile ({tile // columns},{tile % columns})"
         events.append({"ph": "M", "pid": tile, "name": "process_name", "args": {"name": name}})
-        for thread, resource in enumerate(RESOURCES):
-            events.append(
-                {"ph": "M", "pid": tile, "tid": thread, "name": "thread_name", "args": {"name": resource}}
-            )
-    for span in log.spans:
-        events.append(
-            {
-                "ph": "X", "pid": span.tile, "tid": RESOURCES.index(span.resource), "name": span.label,
-                "cat": span.phase, "ts": span.start_ps / PS_PER_US, "dur": (span.end_ps - span.start_ps) / PS_PER_US,
-                "args": {"layer": span.layer, "micro_batch": span.micro_batch},
-            }
-        )  # fmt: skip
+        events += [
+            {"ph": "M", "pid": tile, "tid": thread, "name": "thread_name", "args": {"name": resource}}
+            for thread, resource in enumerate(RESOURCES)
+        ]
+    events += [
+        {
+            "ph": "X", "pid": span.tile, "tid": RESOURCES.index(span.resource), "name": span.label,
+            "cat": span.phase, "ts": span.start_ps / PS_PER_US, "dur": (span.end_ps - span.start_ps) / PS_PER_US,
+            "args": {"layer": span.layer, "micro_batch": span.micro_batch},
+        }
+        for span in log.spans
+    ]  # fmt: skip
     rule = f"at most {SPAN_TILES} tiles and {SPAN_LIMIT} spans; {log.spans_dropped} spans left out"
     return json.dumps({"traceEvents": events, "displayTimeUnit": "ns", "otherData": {"rule": rule}})

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import simpy
-from simpy.events import NORMAL
+from simpy.events import NORMAL, EventPriority
 
-GRANT_HALF = NORMAL + 1
+GRANT_HALF = EventPriority(NORMAL + 1)
 """Priority of the grant pass: SimPy runs it after every normal event of the same instant."""
+AFTER_GRANTS = EventPriority(NORMAL + 2)
 
 
 class Resource(Protocol):
@@ -54,7 +55,7 @@ class Clock:
         if happenings is None:
             self._agenda[time] = [(action, argument)]
             instant = self.env.timeout(time - self.env.now)
-            instant.callbacks.append(self._happen)  # type: ignore[union-attr]
+            instant.callbacks.append(self._happen)
         else:
             happenings.append((action, argument))
 
@@ -104,7 +105,7 @@ class Clock:
 
     def after_grants(self, action: Callable[[simpy.Event], None]) -> None:
         """Do *action* when this picosecond is over, its grants included."""
-        self.env.schedule(_Done(self.env, action), GRANT_HALF + 1)
+        self.env.schedule(_Done(self.env, action), AFTER_GRANTS)
 
     def run(self) -> None:
         """Until nothing is left to happen."""

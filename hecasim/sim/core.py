@@ -1,7 +1,7 @@
 """Compute core of one tile: systolic arrays for matrix products, a vector unit for the rest.
 
-Modelled: array cycles by the closed form that SCALE-Sim 3.0 follows exactly (every fold costs the same, also a
-ragged one; folds never overlap unless `fold_overlap`), folds spread over the arrays, operand bytes through the core's SRAM port.
+Modelled: array cycles by the closed form of `hecasim.mapping.compute`, folds spread over the arrays, operand bytes
+through the core's SRAM port; one task at a time, the first in trace order among those that are ready.
 Not modelled: stalls inside a fold, array and vector unit working side by side, clock gating.
 """
 

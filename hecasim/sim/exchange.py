@@ -121,9 +121,7 @@ class Exchange:
         spans = self.schedule.cut(size_bytes)
         first = route[0]
         if len(spans) == 1:
-            first.request(
-                Segment(route, spans[0], COLLECTIVE_STREAM, self, step, number, source_tile, note, extra)
-            )
+            first.request(Segment(route, spans[0], COLLECTIVE_STREAM, self, step, number, source_tile, note, extra))
             return
         last = len(spans) - 1
         for place, span in enumerate(spans):

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hecasim.sim.exchange import Exchange
 from hecasim.sim.lane import Lane, Segment
-from hecasim.sim.memory import Fork, Multicast, Transfers
+from hecasim.sim.memory import Fork
 
 if TYPE_CHECKING:
     from hecasim.sim.scheduler import BodyRun, Scheduler
@@ -145,8 +144,8 @@ class Folder:
 
     def _pending(self, now: int, base: int) -> Iterator[tuple[Any, ...]]:
         for time, action, argument in self.scheduler.clock.pending():
-            owner = action.__self__
-            name = action.__name__
+            owner: Any = getattr(action, "__self__", None)
+            name = getattr(action, "__name__", "")
             if isinstance(owner, Lane):  # a head on its way to its next lane
                 what: tuple[Any, ...] = (self.lane_number[owner], *self._segment(argument, now, base))
             elif isinstance(owner, Fork):
@@ -178,18 +177,13 @@ class Folder:
             run.place.kind,
             tuple(bytes(waits) for waits in run.waits),
             tuple(bytes(done) for done in run.done),
-            tuple(
-                tuple(sorted((tile, start - now) for tile, start in started.items())) for started in run.started
-            ),
+            tuple(tuple(sorted((tile, start - now) for tile, start in started.items())) for started in run.started),
             tuple(first - now if left else 0 for first, left in zip(run.first, run.left, strict=True) if first >= 0),
             tuple((task, self._flights(flights)) for task, flights in sorted(run.flights.items())),
         )
 
     @staticmethod
     def _flights(flights: Any) -> tuple[Any, ...]:
+        """Progress of a task's exchanges or transfers, each once, in the order of their groups."""
         found = flights.values() if isinstance(flights, dict) else (flights,)
-        return tuple(_flight(flight) for flight in {id(flight): flight for flight in found}.values())
-
-
-def _flight(flight: Exchange | Transfers | Multicast) -> tuple[Any, ...]:
-    return flight.progress()
+        return tuple(flight.progress() for flight in dict.fromkeys(found))

@@ -1,14 +1,14 @@
-"""The live package: a core, an SRAM buffer and a router per tile, a controller per DRAM channel, and routes between them."""
+"""The live package: core, SRAM buffer and router of every tile, a controller per DRAM channel, and routes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from hecasim.mapping.ports import Port, ports_of_tiles
 from hecasim.sim.clock import Clock
 from hecasim.sim.core import Core
 from hecasim.sim.lane import Lane
-from hecasim.mapping.ports import Port, ports_of_tiles
 from hecasim.sim.station import DramController, Router, Sram
 from hecasim.specs import PackageSpec
 from hecasim.topologies import make

@@ -8,6 +8,7 @@ Not modelled at this fidelity: finite router buffers, virtual channels, flits, t
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hecasim.trace.task import STREAMS
@@ -72,14 +73,14 @@ def order(segment: Segment) -> tuple[int, int, int, int, int, int]:
 def segments_of(size_bytes: int, segment_bytes: int) -> tuple[Span, ...]:
     """A message cut at *segment_bytes*; an empty message is one empty segment."""
     cuts = [*range(0, size_bytes, segment_bytes), size_bytes] if size_bytes else [0, 0]
-    return tuple(zip(cuts[:-1], cuts[1:], strict=True))
+    return tuple(pairwise(cuts))
 
 
 class Lane:
     """One directed lane with its queues, its busy time and its counts."""
 
-    __slots__ = ("_hold", "alarmed", "arrivals", "asking", "busy_ps", "bytes_carried", "clock", "free_at",
-                 "latency_ps", "name", "pointer", "queues", "rate", "segments", "station", "wait_ps", "waiting")  # fmt: skip
+    __slots__ = ("_hold", "alarmed", "arrivals", "asking", "busy_ps", "bytes_carried", "clock", "free_at", "latency_ps",
+                 "name", "pointer", "queues", "rate", "segments", "station", "wait_ps", "waiting")  # fmt: skip
 
     def __init__(self, clock: Clock, station: Station, name: str, bytes_per_s: int | None, latency_ps: int) -> None:
         self.clock = clock

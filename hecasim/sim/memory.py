@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hecasim.mapping.ports import Port
 from hecasim.sim.hardware import Hardware
 from hecasim.sim.lane import Lane, Segment, segments_of
-from hecasim.mapping.ports import Port
 from hecasim.trace.task import DRAM_READ, STREAMS, Task
 
 
@@ -130,7 +130,9 @@ class Fork:
 
 
 def _copy(segment: Segment, route: tuple[Lane | Fork, ...], note: int | None = None) -> Segment:
-    copy = Segment(route, segment.span, segment.stream, segment.sink, segment.step + 1, segment.number, segment.source, note)
+    copy = Segment(
+        route, segment.span, segment.stream, segment.sink, segment.step + 1, segment.number, segment.source, note
+    )
     copy.held_ps = segment.held_ps
     return copy
 

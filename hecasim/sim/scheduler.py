@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 import simpy
 
 from hecasim.errors import Stalled
-from hecasim.sim.clock import Clock
 from hecasim.mapping.compute import duration_ps, sram_bytes
+from hecasim.sim.clock import Clock
 from hecasim.sim.exchange import Exchange, Schedule
 from hecasim.sim.fold import Folder
 from hecasim.sim.hardware import Hardware
-from hecasim.trace.log import CLASSES, PHASES, Cause, Log, class_of, kind_label
 from hecasim.sim.memory import Multicast, Transfers
 from hecasim.specs import PackageSpec
+from hecasim.trace.log import CLASSES, PHASES, Cause, Log, class_of, kind_label
 from hecasim.trace.task import COLLECTIVE, COMPUTE, LOOK_AHEAD_BODIES, Body, BodyKind, Task, Trace
 
 Progress = Callable[[float, str], None]

@@ -86,8 +86,7 @@ class Sram(Station):
             self.total += size_bytes
             if level > self.peak.get(kind, 0):
                 self.peak[kind] = level
-        if self.total > self.total_peak:
-            self.total_peak = self.total
+        self.total_peak = max(self.total_peak, self.total)
 
     def give(self, buffers: tuple[Buffer, ...]) -> None:
         """Free space when a task has ended."""

@@ -1,6 +1,20 @@
 """The Trace of one training step: its tasks, how it is built, and its file."""
 
+from hecasim.mapping.buffers import Buffer
+from hecasim.mapping.work import Work
 from hecasim.trace.build import Prepared, assemble, build_trace, prepare
-from hecasim.trace.task import After, Body, BodyKind, Buffer, Task, Trace, Work
+from hecasim.trace.task import After, Body, BodyKind, Task, Trace
 
-__all__ = ["After", "Body", "BodyKind", "Buffer", "Prepared", "Task", "Trace", "Work", "assemble", "build_trace", "prepare"]
+__all__ = [
+    "After",
+    "Body",
+    "BodyKind",
+    "Buffer",
+    "Prepared",
+    "Task",
+    "Trace",
+    "Work",
+    "assemble",
+    "build_trace",
+    "prepare",
+]

@@ -27,7 +27,7 @@ from hecasim.parallel.layout import Axes
 from hecasim.parallel.program import Program
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
 from hecasim.trace.groups import members
-from hecasim.trace.lower import Context, Lowering, Unit, lower
+from hecasim.trace.lower import Context, Lowered, Lowering, Unit, lower
 from hecasim.trace.task import LOOK_AHEAD_BODIES, After, Body, BodyKind, Task, Trace
 from hecasim.trace.update import update_tasks
 from hecasim.workload import Block, blocks_of
@@ -177,10 +177,10 @@ class _Assembly:
             prepared.method, prepared.axes, prepared.parts, prepared.plan.overlap, dict(prepared.resident)
         )
         self.kinds: list[BodyKind] = []
-        self.number: dict[tuple[Any, ...], int] = {}
-        self.lowered: dict[tuple[Any, ...], Any] = {}
+        self.number: dict[tuple[str, str, tuple[Task, ...]], int] = {}
+        self.lowered: dict[tuple[str, str, Context | tuple[Unit, ...]], Lowered] = {}
         self.bodies: list[Body] = []
-        self.history: list[Any] = []
+        self.history: list[tuple[Lowered, str]] = []
         """What the last bodies left for later ones to wait for, latest last."""
 
     def pass_over(self, phase: str, blocks: list[tuple[str, int]]) -> None:
@@ -272,7 +272,7 @@ class _Assembly:
         return tuple(After(-1, task) for task in lowered.gradient_stores)
 
 
-def _ends(lowered: Any, offset: int, stores: bool = False) -> tuple[After, ...]:
+def _ends(lowered: Lowered, offset: int, stores: bool = False) -> tuple[After, ...]:
     last = lowered.units[-1]
     tasks = (*last.work, *(last.stores if stores else ()), *(lowered.gradient_stores if stores else ()))
     return tuple(sorted({After(offset, task) for task in tasks}))

@@ -12,6 +12,9 @@ from typing import Any
 from hecasim.trace.task import Task, Trace
 
 SCHEMA = "hecasim.trace/1"
+OMITTED_IF_EMPTY = (
+    "token_tile", "group", "algorithm", "size_bytes", "stream", "tile_bytes", "takes", "gives", "in_place",
+)  # fmt: skip
 
 
 def lines(trace: Trace) -> Iterator[str]:
@@ -51,7 +54,7 @@ def _fields(task: Task, block: str, phase: str) -> dict[str, Any]:
         fields["block"] = task.block
     if task.phase != phase:
         fields["phase"] = task.phase
-    for name in ("token_tile", "group", "algorithm", "size_bytes", "stream", "tile_bytes", "takes", "gives", "in_place"):
+    for name in OMITTED_IF_EMPTY:
         value = getattr(task, name)
         if value:
             fields[name] = value

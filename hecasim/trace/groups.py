@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from hecasim.parallel.layout import Axes, Layout, coordinates, digit
-from hecasim.parallel.reshard import Atom, Group
+import numpy as np
 
-
-def group_size(group: Group) -> int:
-    size = 1
-    for atom in group:
-        size *= atom.size
-    return size
+from hecasim.parallel.layout import Axes, Layout, coordinates, digit, tile_count
+from hecasim.parallel.reshard import Atom, Group, group_size
 
 
 def group_name(group: Group, axes: Axes) -> str:
@@ -25,10 +20,8 @@ def members(group: Group, axes: Axes) -> tuple[tuple[int, ...], ...]:
     """Tiles of every group: those that agree in all other digits, ordered by the group's digits."""
     where = {axis: number for number, (axis, _) in enumerate(axes)}
     coordinate = coordinates(axes)
-    inside = 0
-    outside = sum(
-        place * _stride(axes, number) for number, place in enumerate(coordinate)
-    )  # the tile number itself
+    outside = np.arange(tile_count(axes), dtype=np.int64)  # a tile's number, less what the group's digits add to it
+    inside = np.zeros_like(outside)
     for atom in group:
         digits = digit(coordinate[where[atom.axis]], atom.stride, atom.size)
         inside = inside * atom.size + digits
@@ -40,10 +33,8 @@ def members(group: Group, axes: Axes) -> tuple[tuple[int, ...], ...]:
 
 
 def _stride(axes: Axes, number: int) -> int:
-    stride = 1
-    for _, size in axes[number + 1 :]:
-        stride *= size
-    return stride
+    """How far apart in tile numbers two neighbours on an axis are."""
+    return tile_count(axes[number + 1 :])
 
 
 def copy_group(layout: Layout, axes: Axes) -> Group:
@@ -58,3 +49,6 @@ def copy_group(layout: Layout, axes: Axes) -> Group:
             if segment.place is None:
                 group.append(Atom(axis, stride, segment.size))
     return tuple(group)
+
+
+__all__ = ["copy_group", "group_name", "group_size", "members"]

@@ -107,6 +107,7 @@ class TileTime:
 
 
 def class_of(task: Task) -> int:
+    """The class of time that a task claims."""
     return COMPUTE_CLASS if task.kind == COMPUTE else NOP_CLASS if task.kind == COLLECTIVE else DRAM_CLASS
 
 
@@ -189,4 +190,5 @@ class Log:
 
 
 def kind_label(kind: BodyKind, task: Task) -> str:
+    """How a task is named where its body is not: by pass and block."""
     return f"{kind.phase} {task.block}: {task.label}"

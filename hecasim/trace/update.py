@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import numpy as np
 
 from hecasim.mapping.dram import optimizer_state_bytes
 from hecasim.parallel.layout import Counts
-from hecasim.parallel.program import ExchangeStep, Program, Value
+from hecasim.parallel.program import ExchangeStep, Program, Value, written_bytes
 from hecasim.specs import PlanSpec
-from hecasim.trace.groups import group_size
-from hecasim.trace.lower import Lowered, Lowering, Unit, collective_bytes, compact
-from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, After, Task, Work
+from hecasim.trace.lower import Lowered, Lowering, Unit, in_order
+from hecasim.trace.sizes import collective_bytes, compact, work_by_class
+from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, After, Task
 
 OPERATIONS_PER_PARAMETER = {"adam": 12, "sgd": 2}
 """Scalar operations of one parameter's step (assumed: counts of the usual formulas)."""
@@ -22,64 +25,74 @@ def update_tasks(program: Program, before: tuple[Unit, ...], lowering: Lowering,
     States are cut further over tiles that hold copies of a weight; gradients still in partial sums are read whole.
     """
     if not program.weights:
-        return Lowered((), (), (), ())
-    tasks: list[Task] = []
-    precision = plan.bytes_per_element
-    states = optimizer_state_bytes(plan.optimizer, precision)
-    own = _elements(program.weights)
-    gradients = sum(_gradient_bytes(value) for value in program.gradients)
-    common = {"block": program.block, "phase": "update", "token_tile": 0}
-    after = tuple(sorted({end for unit in before[-1:] for end in (*unit.work_ends(), *unit.stores_end())}))
-    last: tuple[After, ...] = after
-    if plan.optimizer_traffic:
-        read_after = before[-2].work_ends() if len(before) > 1 and lowering.overlap != "none" else after
-        gradients_written = tuple(end for unit in before for end in unit.stores_end())
-        tasks.append(
-            Task(id=0, kind=DRAM_READ, label="read gradients+states", stream="load",
-                 after=tuple(sorted({*read_after, *gradients_written})),
-                 tile_bytes=compact(own * states + gradients), **common)  # type: ignore[arg-type]
-        )  # fmt: skip
-        last = tuple(sorted({*(end for unit in before[-1:] for end in unit.work_ends()), After(0, 0)}))
-    for section in program.sections:
-        for wave in section.waves:
-            started = []
-            for step in wave:
-                assert isinstance(step, ExchangeStep)
-                whole = group_size(step.group) == len(own)
-                tasks.append(
-                    Task(id=len(tasks), kind=COLLECTIVE, label=step.label, after=last,
-                         group=lowering.table(step.group), size_bytes=collective_bytes(step, 0, 1),
-                         algorithm=lowering.method.algorithm(step.kind, whole), **common)  # type: ignore[arg-type]
-                )  # fmt: skip
-                started.append(After(0, tasks[-1].id))
-            last = tuple(started) or last
-    work, work_of = _work(own * OPERATIONS_PER_PARAMETER[plan.optimizer])
-    tasks.append(Task(id=len(tasks), kind=COMPUTE, label=f"{plan.optimizer} step", after=last, work=work,
-                      work_of=work_of, **common))  # type: ignore[arg-type]  # fmt: skip
-    step_task, stores = tasks[-1].id, ()
-    if plan.optimizer_traffic:
-        tasks.append(
-            Task(id=len(tasks), kind=DRAM_WRITE, label="write weights+states", stream="store",
-                 after=(After(0, step_task),), tile_bytes=compact(own * (states + (precision if precision < 4 else 4))),
-                 **common)  # type: ignore[arg-type]
-        )  # fmt: skip
-        stores = (tasks[-1].id,)
-    return Lowered(tuple(tasks), (Unit(0, (step_task,), stores),), stores, ())
+        return Lowered((), ())
+    return _Update(program, before, lowering, plan).build()
 
 
-def _elements(weights: list[Value]) -> Counts:
+class _Update:
+    """An update under construction."""
+
+    def __init__(self, program: Program, before: tuple[Unit, ...], lowering: Lowering, plan: PlanSpec) -> None:
+        self.program, self.before, self.lowering, self.plan = program, before, lowering, plan
+        self.tasks: list[Task] = []
+        self.parameters = _parameters(program.weights)
+        self.state_bytes = optimizer_state_bytes(plan.optimizer, plan.bytes_per_element)
+
+    def build(self) -> Lowered:
+        after = self._read() if self.plan.optimizer_traffic else self._last_unit()
+        after = self._settle(after)
+        work, work_of = work_by_class([self.parameters * OPERATIONS_PER_PARAMETER[self.plan.optimizer]])
+        step = self._task(COMPUTE, f"{self.plan.optimizer} step", after)
+        step_ends = self._add(replace(step, work=work, work_of=work_of))
+        stores = (self._write(step_ends).task,) if self.plan.optimizer_traffic else ()
+        return Lowered(tuple(self.tasks), (Unit(0, (step_ends.task,), stores),), stores)
+
+    def _last_unit(self) -> tuple[After, ...]:
+        return in_order(end for unit in self.before[-1:] for end in (*unit.work_ends(), *unit.stores_end()))
+
+    def _read(self) -> tuple[After, ...]:
+        """States and gradients come while the unit before works, if traffic may overlap; what the step waits for."""
+        ahead = len(self.before) > 1 and self.lowering.overlap != "none"
+        free = self.before[-2].work_ends() if ahead else self._last_unit()
+        gradients_written = [end for unit in self.before for end in unit.stores_end()]
+        task = self._task(DRAM_READ, "read gradients+states", in_order([*free, *gradients_written]))
+        sizes = self.parameters * self.state_bytes + written_bytes(self.program.gradients)
+        read_ends = self._add(replace(task, stream="load", tile_bytes=compact(sizes)))
+        return in_order([*(end for unit in self.before[-1:] for end in unit.work_ends()), read_ends])
+
+    def _settle(self, after: tuple[After, ...]) -> tuple[After, ...]:
+        """Sum gradients that are still partial; what the step then waits for."""
+        for section in self.program.sections:
+            for wave in section.waves:
+                after = tuple(self._exchange(step, after) for step in wave if isinstance(step, ExchangeStep)) or after
+        return after
+
+    def _exchange(self, step: ExchangeStep, after: tuple[After, ...]) -> After:
+        return self._add(
+            replace(
+                self._task(COLLECTIVE, step.label, after), group=self.lowering.table(step.group),
+                algorithm=self.lowering.algorithm(step.kind, step.group), size_bytes=collective_bytes(step),
+            )
+        )  # fmt: skip
+
+    def _write(self, step_ends: After) -> After:
+        """Weights and states leave; a master copy stands among the states unless training itself is in fp32."""
+        parameter_bytes = self.state_bytes + min(self.plan.bytes_per_element, 4)
+        task = self._task(DRAM_WRITE, "write weights+states", (step_ends,))
+        return self._add(replace(task, stream="store", tile_bytes=compact(self.parameters * parameter_bytes)))
+
+    def _task(self, kind: str, label: str, after: tuple[After, ...]) -> Task:
+        return Task(
+            id=len(self.tasks), kind=kind, label=label, block=self.program.block, phase="update", token_tile=0,
+            after=after,
+        )  # fmt: skip
+
+    def _add(self, task: Task) -> After:
+        self.tasks.append(task)
+        return After(0, task.id)
+
+
+def _parameters(weights: Iterable[Value]) -> Counts:
     """Parameters that each tile updates: its own, and its part of those it holds in copies."""
-    total = np.zeros_like(weights[0].amount.features)
-    for value in weights:
-        total = total + -(-value.amount.elements() // value.layout.copies)
-    return total
-
-
-def _gradient_bytes(value: Value) -> Counts:
-    return -(-value.amount.bytes() // value.layout.copies)
-
-
-def _work(operations: Counts) -> tuple[tuple[Work, ...], tuple[int, ...] | None]:
-    values, inverse = np.unique(operations, return_inverse=True)
-    classes = tuple(Work((), int(value)) for value in values)
-    return classes, (tuple(int(number) for number in inverse) if len(classes) > 1 else None)
+    own = [-(-value.amount.elements() // value.layout.copies) for value in weights]
+    return np.asarray(np.sum(own, axis=0), dtype=np.int64)

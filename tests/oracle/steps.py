@@ -201,7 +201,7 @@ def flat_core(widths: Widths, dies: int, batch: int) -> Core:
 
 
 def core_bytes(widths: Widths, core: Core, kv_rule: str, regather: bool) -> dict[str, Fraction]:
-    """Query, context, K and V on their way into and out of core attention: (x - 1)/x by all-to-all, (x - 1) gathered."""
+    """Q, context, K and V on their way into and out of core attention: (x - 1)/x by all-to-all, (x - 1) gathered."""
     x = Fraction(core.left - 1, core.left)
     keys = widths.w * (core.copies if kv_rule == "replicate" else 1)
     gathered = core.over_tokens * core.rows * (core.copies if kv_rule == "gather" else 1)
@@ -245,12 +245,23 @@ def flat_bytes(
     return _with_core(units, core_bytes(widths, flat_core(widths, dies, batch), kv_rule, regather))
 
 
-def optimus_bytes(widths: Widths, n: int, tokens: int) -> dict[tuple[str, str], Fraction]:
-    """(n - 1)(A + B): A = T(2h) and T(h + f) activations, B = h(q + h) and (g + 1) h f weights; twice that backward."""
-    h, q, f = widths.h, widths.q, widths.f
+def optimus_bytes(
+    widths: Widths, n: int, tokens: int, kv_rule: str = "gather", regather: bool = True
+) -> dict[tuple[str, str], Fraction]:
+    """(n - 1)(A + B): A = T(2h) and T(h + f) activations, B = h(q + h) and (g + 1) h f weights; twice that backward.
+
+    Keys shared by several columns are gathered, or projected in copies whose weight gradients are then summed.
+    """
+    copies = gcd(n // gcd(n, widths.kv), widths.group)
+    gathered = widths.w * (copies - 1) if kv_rule == "gather" else 0
+    summed = 0 if kv_rule == "gather" else Fraction(2 * (copies - 1) * widths.h * widths.w, tokens)
+    h, q, f = widths.h, widths.h + widths.w * (1 if kv_rule == "gather" else copies), widths.f
     moved = {
-        "attention": 2 * h + Fraction(h * (q + h), tokens),
-        "ffn": h + f + Fraction((GATES + 1) * h * f, tokens),
+        "attention": (2 * h, Fraction(h * (q + h), tokens), gathered, summed),
+        "ffn": (h + f, Fraction((GATES + 1) * h * f, tokens), 0, 0),
     }
-    return {(block, phase): (n - 1) * moved[block] * (1 if phase == "forward" else 2)
-            for block in BLOCKS for phase in PASSES}  # fmt: skip
+    units = {}
+    for block, (activations, weights, keys, sums) in moved.items():
+        units[block, "forward"] = (n - 1) * (activations + weights) + keys
+        units[block, "backward"] = (n - 1) * ((1 + regather) * activations + 2 * weights) + (1 + regather) * keys + sums
+    return units

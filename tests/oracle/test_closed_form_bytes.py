@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from hecasim import load_plan
 from tests.oracle.steps import (
     LLAMAS,
     E,
@@ -103,9 +104,40 @@ def test_without_regather_core_attention_does_not_fetch_its_operands_again(metho
 
 @llamas
 @pytest.mark.parametrize("n", [1, 2, 4, 8])
-def test_optimus_moves_its_closed_form_where_attention_is_local(name, n):
-    for model in (one_layer(name), every_head_its_own_keys(name)):
-        for kv in ("gather", "replicate"):
-            if model.kv_heads % n == 0:
-                expected = optimus_bytes(Widths.of(model), n, n * SEQUENCE)
-                assert not differences("optimus", model, (n, n), n, expected, kv=kv), kv
+def test_optimus_moves_its_closed_form(name, n):
+    for model, kv in itertools.product((one_layer(name), every_head_its_own_keys(name)), ("gather", "replicate")):
+        expected = optimus_bytes(Widths.of(model), n, n * SEQUENCE, kv)
+        assert not differences("optimus", model, (n, n), n, expected, kv=kv), kv
+
+
+@llamas
+def test_optimus_without_regather_broadcasts_its_activations_once(name):
+    model = every_head_its_own_keys(name)
+    expected = optimus_bytes(Widths.of(model), 4, 4 * SEQUENCE, regather=False)
+    assert not differences("optimus", model, (4, 4), 4, expected, kv="gather", regather=False)
+
+
+@pytest.mark.parametrize("method", [*METHODS, "optimus"])
+@pytest.mark.parametrize("tiles", [2, 8])
+def test_token_tiles_move_the_same_bytes(method, tiles):
+    package, model = oracle(4, 4), one_layer("llama2-7b")
+    plan = plan_of(method, 4, SEQUENCE)
+    tiled = load_plan(plan, {"token_tile": 4 * SEQUENCE // tiles})
+    whole, cut = (counted(package, trace_of(package, model, one)) for one in (plan, tiled))
+    weights = {"optimus": tiles}.get(method, 1)  # weights come again for every tile of tokens, activations do not
+    for key, (sent, crossed, labels) in whole.items():
+        again = (weights - 1) * sum(size for label, size in labels.items() if "weight" in label)
+        assert cut[key][0] == sent + again
+        assert weights > 1 or cut[key][1] == crossed
+
+
+@pytest.mark.parametrize("kv", ["gather", "replicate"])
+def test_the_update_sums_gains_over_columns_and_copies_of_key_weights_once(kv):
+    rows, columns, widths = 2, 8, Widths.of(one_layer("tinyllama-1.1b"))
+    package = oracle(rows, columns)
+    plan = load_plan(plan_of("hecaton", 4, SEQUENCE, kv=kv), {"optimizer": "adam"})
+    found = counted(package, trace_of(package, one_layer("tinyllama-1.1b"), plan))
+    gain = 2 * (columns - 1) * rows * (widths.h // rows) * E
+    copied = 2 * widths.h * widths.w * E if kv == "replicate" else 0  # two columns share a head: 2 (2 - 1) h w
+    assert found["attention", "update"][0] == gain + copied
+    assert found["ffn", "update"][0] == gain

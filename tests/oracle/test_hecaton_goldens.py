@@ -1,4 +1,4 @@
-"""A simulated layer takes the time of the closed forms: link time 3e-4, compute 1e-6 (Hecaton closed forms, derived)."""
+"""A layer takes the time of the closed forms: links to 3e-4, compute to 1e-6 (Hecaton closed forms, derived)."""
 
 import pytest
 
@@ -90,9 +90,7 @@ def core_us(model, rows, columns, tokens, sequence):
 
 
 def simulated(name, rows, columns, batch, tokens, kv="gather"):
-    return layer_rows(
-        oracle(rows, columns), one_layer(name), plan_of("hecaton", batch, tokens // batch, kv=kv)
-    )
+    return layer_rows(oracle(rows, columns), one_layer(name), plan_of("hecaton", batch, tokens // batch, kv=kv))
 
 
 @short
@@ -222,5 +220,5 @@ def test_optimus_takes_at_least_its_pipelined_bounds(case, chunks):
 def test_optimus_moves_exactly_its_tiles(name, n):
     package, model = oracle(n, n), one_layer(name)
     found = layer_rows(package, model, plan_of("optimus", n, TOKENS // n, kv="gather"))
-    for key, sent in optimus_bytes(Widths.of(model), n, TOKENS).items():
+    for key, sent in optimus_bytes(Widths.of(model), n, TOKENS, "gather").items():
         assert found[key]["nop_bytes"] == sent * TOKENS * E

@@ -1,4 +1,4 @@
-"""Laws that hold whatever the numbers are: grids of one, of one row, transposed; doubled tokens; equal work (derived)."""
+"""Laws that hold whatever the numbers: grids of one, of one row, transposed; twice the tokens; equal work (derived)."""
 
 import pytest
 

@@ -9,7 +9,7 @@ from tests.oracle.steps import E, Widths, counted, one_layer, oracle, plan_of, t
 
 TOKENS = 4096
 WIDTHS = {"7B": "llama2-7b", "70B": "llama2-70b", "405B": "llama3.1-405b"}
-# Units of T h e at T = 4096: model, rows, columns, flat, folded torus, Hecaton bytes sent, Hecaton bytes x hops, Optimus.
+# Units of T h e at T = 4096: model, rows, columns, flat, folded torus, Hecaton bytes sent and bytes x hops, Optimus.
 # Local attention: a micro-batch that the rows divide, gathers of shared keys and re-layouts around the core left out.
 TABLE = (
     ("7B", 8, 8, 504, 882, 264.6875, 463.203125, 372.75),

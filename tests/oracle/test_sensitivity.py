@@ -1,8 +1,8 @@
-"""One parameter changed at a time: layer times and speed-ups of the table, within 0.2 % (Hecaton closed forms, derived).
+"""One parameter changed at a time: layer times and speed-ups of the table to 0.2 % (Hecaton closed forms, derived).
 
 A layer's time is the sum of `compute_ps` and `nop_ps` over the rows of its attention and FFN in layers.csv, forward and
 backward; each row comes from that body replayed alone. The flat ring's layer is its compute and four of its
-all-reduces (five gathers and five scatters, sequence parallel), one of them replayed alone per parameter set.
+all-reduces (six gathers and four scatters where sequence parallel), one of them replayed alone per parameter set.
 The table has one sequence of 4096 tokens and local core attention: head counts are raised, at the same widths and
 FLOPs, until every die has whole heads.
 """
@@ -106,8 +106,12 @@ SHAPES = {  # grid and speed-up where only the grid is changed
 
 def sizes(changes, dies):
     """Both models; more than 256 dies take minutes."""
-    return [pytest.param(change, size, marks=pytest.mark.long if dies(change, size) > 256 else (), id=f"{change}, {size}")
-            for change in changes for size in SQUARE]  # fmt: skip
+    marks = {True: pytest.mark.long, False: ()}
+    return [
+        pytest.param(change, size, marks=marks[dies(change, size) > 256], id=f"{change}, {size}")
+        for change in changes
+        for size in SQUARE
+    ]
 
 
 def square_dies(change, size):

@@ -6,7 +6,7 @@ import pytest
 
 from hecasim import load_package
 from hecasim.sim import replay
-from hecasim.trace.task import DRAM_READ, DRAM_WRITE, Body, BodyKind, Task
+from hecasim.trace.task import COLLECTIVE, DRAM_READ, DRAM_WRITE, Body, BodyKind, Task
 from tests.oracle.steps import collective, collectives, one_task, oracle
 
 HOP = 10_000  # ps: 10 ns
@@ -251,8 +251,7 @@ def test_a_multicast_over_a_grid_reads_a_share_at_each_port():
 def test_a_body_of_two_independent_messages_is_as_long_as_the_longer():
     package = grid(1, 8)
     tasks = tuple(
-        Task(number, "collective", "send", "attention", "forward", 0, (), group=f"g{number}", algorithm="point.send",
-             size_bytes=size)  # fmt: skip
+        Task(number, COLLECTIVE, "", "ffn", "forward", 0, (), f"g{number}", algorithm="point.send", size_bytes=size)
         for number, size in enumerate((1_000_000, 3_000_000))
     )
     table = {f"g{number}": (pair, *((tile,) for tile in range(8) if tile not in pair))
