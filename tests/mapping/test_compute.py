@@ -1,0 +1,91 @@
+"""Array cycles against SCALE-Sim 3.0, and the laws of durations."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hecasim.mapping.compute import duration_ps, folds, gemm_cycles, operand_elements, sram_bytes
+from hecasim.mapping.work import Work
+from hecasim.specs import SystolicCoreSpec, load_package
+
+REFERENCE = Path(__file__).parent / "data" / "scalesim_rows.csv"
+ROWS = list(csv.DictReader(REFERENCE.read_text(encoding="utf-8").splitlines()))
+sizes = st.integers(1, 300)
+
+
+def core(rows, columns, dataflow, **changes):
+    return SystolicCoreSpec.model_validate(
+        {"clock_hz": 10**9, "arrays": 1, "rows": rows, "columns": columns, "dataflow": dataflow, "vector_lanes": 4}
+        | changes,
+        by_name=True,
+    )
+
+
+cores = st.builds(core, st.integers(1, 20), st.integers(1, 20), st.sampled_from(["ws", "os", "is"]))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row.values()))
+def test_array_cycles_are_the_rows_of_demand_that_scale_sim_counts(row):
+    m, n, k, rows, columns = (int(row[name]) for name in ("m", "n", "k", "rows", "columns"))
+    assert gemm_cycles(core(rows, columns, row["dataflow"]), 1, m, n, k) == int(row["demand_rows"])
+
+
+def test_cycles_divide_by_rows_and_columns_not_by_arrays_twice():
+    """T = 100 on one fold of an 8 x 8 array 64 times: 64 x (100 + 8 + 8 - 2) cycles."""
+    assert gemm_cycles(core(8, 8, "os"), 1, 64, 64, 100) == 64 * 114
+    assert gemm_cycles(core(8, 8, "os", arrays=4), 1, 64, 64, 100) == 16 * 114
+
+
+@given(cores, sizes, sizes, sizes)
+def test_folds_cover_the_product(one, m, n, k):
+    row_folds, column_folds, stream = folds(one, m, n, k)
+    assert row_folds * one.rows * column_folds * one.columns * stream >= m * n * k
+
+
+@given(cores, st.integers(1, 5), sizes, sizes, sizes, st.booleans())
+def test_no_array_beats_its_peak(one, count, m, n, k, overlap):
+    one = one.model_copy(update={"fold_overlap": overlap})
+    assert gemm_cycles(one, count, m, n, k) * one.rows * one.columns * one.arrays >= count * m * n * k
+
+
+@given(cores, sizes, sizes, sizes)
+def test_overlapping_folds_never_cost_time(one, m, n, k):
+    assert gemm_cycles(one.model_copy(update={"fold_overlap": True}), 1, m, n, k) <= gemm_cycles(one, 1, m, n, k)
+
+
+@given(cores, st.integers(1, 6), st.integers(1, 4), sizes, sizes, sizes)
+def test_more_arrays_never_cost_time(one, count, arrays, m, n, k):
+    more = one.model_copy(update={"arrays": arrays + 1})
+    fewer = one.model_copy(update={"arrays": arrays})
+    assert gemm_cycles(more, count, m, n, k) <= gemm_cycles(fewer, count, m, n, k)
+
+
+@given(cores, sizes, sizes, sizes)
+def test_a_product_moves_at_least_its_operands_and_result(one, m, n, k):
+    chiplet = load_package("hecaton_4x4_standard").chiplet.model_copy(update={"core": one})
+    assert operand_elements(chiplet, 1, m, n, k) >= m * k + k * n + m * n
+
+
+def test_a_slow_sram_port_sets_the_duration():
+    chiplet = load_package("oracle_8x8", {"chiplet.sram.core_bandwidth": "1 GB/s"}).chiplet
+    work = Work(((1, 10, 10, 10),), 0)
+    assert sram_bytes(chiplet, work, 2) == 600
+    assert duration_ps(chiplet, work, 2) == 600_000
+
+
+def test_vector_work_follows_the_arrays_in_whole_cycles():
+    chiplet = load_package("hecaton_4x4_standard").chiplet
+    chiplet = chiplet.model_copy(update={
+        "core": core(4, 4, "os", vector_lanes=4),
+        "sram": chiplet.sram.model_copy(update={"core_bandwidth_bytes_per_s": None}),
+    })  # fmt: skip
+    product = duration_ps(chiplet, Work(((1, 4, 4, 10),), 0), 2)
+    assert product == 16 * 1000
+    assert duration_ps(chiplet, Work(((1, 4, 4, 10),), 9), 2) == product + 3 * 1000
+
+
+def test_no_work_takes_no_time():
+    assert duration_ps(load_package("hecaton_4x4_standard").chiplet, Work((), 0), 2) == 0
