@@ -22,20 +22,25 @@ def simulate(
     *,
     progress: Progress | None = None,
     timeline: bool = False,
+    contention: bool = True,
+    as_built_for: PackageSpec | None = None,
 ) -> Result:
     """Train *model* for one step on *package* the way *plan* says.
 
     `progress` hears the share done (0 to 1) and what is under way; `timeline` keeps spans for Perfetto.
+    Without `contention` every lane carries everybody at once. `as_built_for` takes the tasks that suit another
+    package of the same grid, so that only speeds differ.
     Raises ConfigError, InfeasiblePlan or Stalled (see `hecasim.errors`).
     """
     started = time.perf_counter()
-    prepared = prepare(package, model, plan)
+    prepared = prepare(as_built_for or package, model, plan)
     trace = assemble(prepared)
     if plan.fidelity == "analytic":
         log, census = estimate(trace, package)
     else:
         census = take_census(trace, package)
-        log = replay(trace, package, fold=plan.engine == "fast", progress=progress, keep_spans=timeline)
+        fold = plan.engine == "fast"
+        log = replay(trace, package, fold=fold, progress=progress, keep_spans=timeline, contention=contention)
     wall_s = time.perf_counter() - started
     return summarize(log, census, package, model, prepared.plan, version=_version(), wall_s=wall_s)
 

@@ -11,6 +11,8 @@ from hecasim.cli.output import ProgressReport, note, print_json, show
 from hecasim.errors import ConfigError, InfeasiblePlan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hecasim.results.result import Result
 
 
@@ -29,6 +31,13 @@ def run(
     dry: Annotated[
         bool, typer.Option("--dry", help="No events: shapes per tile, bytes per collective, memory fit, bounds.")
     ] = False,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="Also with each resource doubled, and from ideal to real: more runs.")
+    ] = False,
+    ideal: Annotated[
+        list[str] | None,
+        typer.Option("--ideal", metavar="R", help="nop, dram, sram, core or contention costs nothing; repeatable."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write the files of the run there.")] = None,
     force: options.Force = False,
     as_json: options.Json = False,
@@ -60,7 +69,9 @@ def run(
     if dry:
         _preview(job, as_json=as_json)
         return
-    outcomes = _simulate(job, timeline=out is not None, quiet=quiet)
+    outcomes = _simulate(job, timeline=out is not None, quiet=quiet, ideal=tuple(ideal or ()))
+    if what_if:
+        _add_what_if(job, outcomes)
     rows = [_row(plan.method, outcome) for plan, outcome in zip(job.plans, outcomes, strict=True)]
     _print(job, rows, as_json=as_json)
     if out:
@@ -74,9 +85,9 @@ def run(
             raise outcome
 
 
-def _simulate(job: Job, *, timeline: bool, quiet: bool) -> "list[Result | InfeasiblePlan]":
+def _simulate(job: Job, *, timeline: bool, quiet: bool, ideal: tuple[str, ...] = ()) -> "list[Result | InfeasiblePlan]":
     """Run every plan of the job; in a comparison a plan that does not fit is a row like any other."""
-    from hecasim.run import simulate
+    simulate = _simulator(ideal)
 
     outcomes: list[Result | InfeasiblePlan] = []
     with ProgressReport(quiet=quiet) as progress:
@@ -89,6 +100,30 @@ def _simulate(job: Job, *, timeline: bool, quiet: bool) -> "list[Result | Infeas
                     raise
                 outcomes.append(error)
     return outcomes
+
+
+def _simulator(ideal: tuple[str, ...]) -> "Callable[..., Result]":
+    """What runs one plan: the real package, or one with some resources free."""
+    if not ideal:
+        from hecasim.run import simulate
+
+        return simulate
+    from functools import partial
+
+    from hecasim.variants import ideal as simulate_ideal
+
+    return partial(simulate_ideal, resources=ideal)
+
+
+def _add_what_if(job: Job, outcomes: "list[Result | InfeasiblePlan]") -> None:
+    """Complete each result by its variants."""
+    from hecasim import variants
+
+    for plan, outcome in zip(job.plans, outcomes, strict=True):
+        if not isinstance(outcome, InfeasiblePlan):
+            step = int(outcome["step_time_ps"])
+            outcome.document["what_if"] = variants.what_if(job.package, job.model, plan)
+            outcome.document["waterfall_ps"] = variants.waterfall(job.package, job.model, plan, step)
 
 
 def _row(method: str, outcome: "Result | InfeasiblePlan") -> dict[str, Any]:

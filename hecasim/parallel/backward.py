@@ -134,8 +134,7 @@ class _BackwardWalk(Walk):
         for product in products:
             source, weight, output = product.inputs[0], product.inputs[1].tensor, product.output
             reads.append(value_name(source.tensor, sharding.need(product, source)))
-            gradients = self.brought(output.tensor, gradient=True) or (sharding.need(product, output),)
-            reads += [value_name(output.tensor, layout, gradient=True) for layout in gradients]
+            reads.append(value_name(output.tensor, self.settled[output.tensor], gradient=True))
             if sharding.setting.method.weight_gradients_settle == "backward":
                 layout = weight_gradient_layout(sharding, product)
                 made.append(Wish(weight, layout, sharding.rest[weight], gradient=True))

@@ -13,7 +13,8 @@ def derive_update(sharding: Sharding) -> Program:
     """Bring partial weight gradients to rest; the optimizer then works on what each tile holds."""
     walk = Walk(sharding, "update")
     walk.enter_section(tiled=False)
-    layouts = weight_gradient_layouts(sharding)
+    shared = sharding.block.shared
+    layouts = {name: layout for name, layout in weight_gradient_layouts(sharding).items() if name not in shared}
     if TABLE in layouts:  # rows' gradients are added where the table lies, in DRAM
         layouts[TABLE] = sharding.rest[TABLE]
     walk.bring(

@@ -19,13 +19,20 @@ Route = tuple[Lane, ...]
 class Hardware:
     """Everything of a package that takes time or space."""
 
-    def __init__(self, clock: Clock, package: PackageSpec, dram_map: str, finish: Callable[[Any], None]) -> None:
-        self.clock, self.package = clock, package
+    def __init__(
+        self,
+        clock: Clock,
+        package: PackageSpec,
+        dram_map: str,
+        finish: Callable[[Any], None],
+        lane_kind: type[Lane] = Lane,
+    ) -> None:
+        self.clock, self.package, self.lane_kind = clock, package, lane_kind
         self.topology = make(package.topology.kind, package.topology.rows, package.topology.columns)
         tiles = range(self.topology.size)
         self.cores = [Core(clock, finish) for _ in tiles]
-        self.srams = [Sram(clock, f"sram {tile}") for tile in tiles]
-        self.routers = [Router(clock, f"router {tile}") for tile in tiles]
+        self.srams = [Sram(clock, f"sram {tile}", lane_kind) for tile in tiles]
+        self.routers = [Router(clock, f"router {tile}", lane_kind) for tile in tiles]
         self.links = [self._link(source, target) for source, target in self.topology.links]
         self.ports = ports_of_tiles(package, dram_map)
         self.channels = self._channels()
@@ -50,7 +57,9 @@ class Hardware:
         used = sorted({port.channel for port in self.ports})
         rate = None if memory.bandwidth_bytes_per_s is None else int(memory.bandwidth_bytes_per_s)
         return {
-            channel: DramController(self.clock, f"dram {channel}").lane(f"dram {channel}", rate, memory.latency_ps)
+            channel: DramController(self.clock, f"dram {channel}", self.lane_kind).lane(
+                f"dram {channel}", rate, memory.latency_ps
+            )
             for channel in used
         }
 

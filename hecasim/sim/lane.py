@@ -161,3 +161,15 @@ class Lane:
             self.clock.at(now + self.latency_ps, route[segment.hop].request, segment)
         else:
             self.clock.at(now + self.latency_ps + hold + segment.extra_ps, segment.sink.landed, segment)
+
+
+class FreeLane(Lane):
+    """A lane without contention: every segment starts at once, at its own rate (for `--ideal contention`)."""
+
+    __slots__ = ()
+
+    def grant(self, now: int) -> None:
+        """Start all that arrived."""
+        for segment in self.arrivals:
+            self._start(segment, now)
+        self.arrivals.clear()

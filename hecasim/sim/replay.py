@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hecasim.errors import ConfigError
 from hecasim.sim.clock import Clock
 from hecasim.sim.hardware import Hardware
+from hecasim.sim.lane import FreeLane, Lane
 from hecasim.sim.scheduler import Progress, Scheduler
 from hecasim.specs import PackageSpec
 from hecasim.trace.log import LaneCount, Log
 from hecasim.trace.task import Trace
 
+WHOLE = 1 << 62
+"""A segment no message fills."""
+
 
 def replay(
-    trace: Trace, package: PackageSpec, *, fold: bool = True, progress: Progress | None = None, keep_spans: bool = False
+    trace: Trace,
+    package: PackageSpec,
+    *,
+    fold: bool = True,
+    progress: Progress | None = None,
+    keep_spans: bool = False,
+    contention: bool = True,
 ) -> Log:
     """Run every task of *trace* on *package*; *fold* skips exact repetitions (same integers, less work).
+
+    Without *contention* every lane carries everybody at once: messages go whole, each as if alone.
 
     Raises ConfigError where the trace is of another grid, Stalled where something never ends.
     """
     check_grid(trace, package)
     clock = Clock()
     log = Log.empty(trace, keep_spans)
-    scheduler = Scheduler(clock, trace, package, log, progress, fold)
+    if not contention:
+        trace = replace(trace, options={**trace.options, "segment_bytes": WHOLE})
+    scheduler = Scheduler(clock, trace, package, log, progress, fold, Lane if contention else FreeLane)
     clock.run()
     scheduler.check_finished()
     log.close(scheduler.offset_ps)

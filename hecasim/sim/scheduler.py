@@ -17,6 +17,7 @@ from hecasim.sim.clock import Clock
 from hecasim.sim.exchange import Exchange, Schedule
 from hecasim.sim.fold import Folder
 from hecasim.sim.hardware import Hardware
+from hecasim.sim.lane import Lane
 from hecasim.sim.memory import Multicast, Transfers
 from hecasim.specs import PackageSpec
 from hecasim.trace.log import CLASSES, PHASES, Cause, Log, class_of, kind_label
@@ -128,10 +129,17 @@ class Scheduler:
     """Starts tasks and hears of their ends."""
 
     def __init__(
-        self, clock: Clock, trace: Trace, package: PackageSpec, log: Log, progress: Progress | None, fold: bool
+        self,
+        clock: Clock,
+        trace: Trace,
+        package: PackageSpec,
+        log: Log,
+        progress: Progress | None,
+        fold: bool,
+        lane_kind: type[Lane] = Lane,
     ) -> None:
         self.clock, self.trace, self.log, self.progress = clock, trace, log, progress
-        self.hardware = Hardware(clock, package, str(trace.options["dram_map"]), self._computed)
+        self.hardware = Hardware(clock, package, str(trace.options["dram_map"]), self._computed, lane_kind)
         cache: dict[Any, list[Schedule]] = {}
         self.kinds = [CompiledKind(kind, self.hardware, trace, cache) for kind in trace.kinds]
         self.live: dict[int, BodyRun] = {}

@@ -19,9 +19,10 @@ from hecasim.sim.lane import Lane
 class Station:
     """A component whose process serves the lanes it owns."""
 
-    def __init__(self, clock: Clock, name: str) -> None:
+    def __init__(self, clock: Clock, name: str, lane_kind: type[Lane] = Lane) -> None:
         self.clock = clock
         self.name = name
+        self.lane_kind = lane_kind
         self.lanes: list[Lane] = []
         self._freed: list[Lane] = []
         self._wake = clock.env.event()
@@ -29,7 +30,7 @@ class Station:
 
     def lane(self, name: str, bytes_per_s: int | None, latency_ps: int) -> Lane:
         """Add a lane that this station serves."""
-        lane = Lane(self.clock, self, name, bytes_per_s, latency_ps)
+        lane = self.lane_kind(self.clock, self, name, bytes_per_s, latency_ps)
         self.lanes.append(lane)
         return lane
 
@@ -73,8 +74,8 @@ class Sram(Station):
     Not modelled: banks and their conflicts; a task never waits for space (the mapping made sure it fits).
     """
 
-    def __init__(self, clock: Clock, name: str) -> None:
-        super().__init__(clock, name)
+    def __init__(self, clock: Clock, name: str, lane_kind: type[Lane] = Lane) -> None:
+        super().__init__(clock, name, lane_kind)
         self.level: dict[str, int] = {}
         self.peak: dict[str, int] = {}
         self.total = self.total_peak = 0

@@ -178,10 +178,12 @@ class _Assembly:
         )
         self.kinds: list[BodyKind] = []
         self.number: dict[tuple[str, str, tuple[Task, ...]], int] = {}
-        self.lowered: dict[tuple[str, str, Context | tuple[Unit, ...]], Lowered] = {}
+        self.lowered: dict[tuple[object, ...], Lowered] = {}
         self.bodies: list[Body] = []
         self.history: list[tuple[Lowered, str]] = []
         """What the last bodies left for later ones to wait for, latest last."""
+        self.gradients_written: dict[tuple[str, int], tuple[int, tuple[int, ...]]] = {}
+        """(block, layer) -> the last body that stored its gradients, and the stores."""
 
     def pass_over(self, phase: str, blocks: list[tuple[str, int]]) -> None:
         """All micro-batches through each block in turn."""
@@ -198,13 +200,19 @@ class _Assembly:
         lowered = self.lowered[key]
         self._play(block, phase, layer, micro_batch, lowered.tasks)
         self.history.append((lowered, block))
+        if phase == "backward":
+            rows = lowered.stores if block == "embedding" else ()
+            self.gradients_written[(block, layer)] = (len(self.bodies) - 1, (*lowered.gradient_stores, *rows))
 
     def update(self, block: str, layer: int) -> None:
         units = self._units()
-        key = (block, "update", units)
+        body, stores = self.gradients_written[(block, layer)]
+        offset = body - len(self.bodies)
+        written = tuple(After(offset, task) for task in stores) if -offset < LOOK_AHEAD_BODIES else ()
+        key = (block, "update", units, written)
         if key not in self.lowered:
             self.lowered[key] = update_tasks(
-                self.prepared.programs[(block, "update")], units, self.lowering, self.prepared.plan
+                self.prepared.programs[(block, "update")], units, written, self.lowering, self.prepared.plan
             )
         lowered = self.lowered[key]
         if lowered.tasks:

@@ -153,8 +153,8 @@ class _Body:
             sizes = total_bytes(values, turn.part, turn.parts)
             label = "read " + "+".join(tensor_of(value.name) for value in values)
             made.append(self._dram(DRAM_READ, label, "load", sizes, group, after, turn.part, takes=takes))
-        if not self.resident:
-            made += self._reload_weights(after, turn.part)
+        if not self.resident and uses_weights(section):
+            made += self._reload_weights(after, turn)
         return made
 
     def _stores(self, turn: Turn, section: Section, after: tuple[After, ...]) -> tuple[int, ...]:
@@ -165,8 +165,8 @@ class _Body:
             gives = tuple(self.lives.stored(value, turn) for value in section.stores)
             made.append(self._dram(DRAM_WRITE, label, "store", sizes, "", after, turn.part, gives=gives))
         self.stores += made
-        if not self.resident and self.program.gradients:
-            made.append(self._gradient_write(after))
+        if not self.resident and self.program.gradients and uses_weights(section):
+            made.append(self._gradient_write(after, turn.part))
         return tuple(made)
 
     def _step(self, step: Step, turn: Turn, after: tuple[After, ...]) -> int:
@@ -190,27 +190,27 @@ class _Body:
 
     # --- weights ----------------------------------------------------------------------------------------------
 
-    def _weight_reads(self, after: tuple[After, ...], take: bool) -> list[int]:
+    def _weight_reads(self, after: tuple[After, ...], take: bool, part: int = 0) -> list[int]:
         """The block's weights come from DRAM; if they stay, they *take* their place in the weight buffer."""
         made = []
         for group, values in self._by_copies(self.program.weights).items():
             takes = (Buffer("weights", weight_bytes(values)),) if take else ()
             sizes = total_bytes(values)
-            made.append(self._dram(DRAM_READ, "read weights", "weights", sizes, group, after, 0, takes=takes))
+            made.append(self._dram(DRAM_READ, "read weights", "weights", sizes, group, after, part, takes=takes))
         return made
 
-    def _reload_weights(self, after: tuple[After, ...], part: int) -> list[int]:
+    def _reload_weights(self, after: tuple[After, ...], turn: Turn) -> list[int]:
         """Weights (and running gradients) that do not stay on the package come again for every unit."""
-        made = self._weight_reads(after, take=False)
-        opening = self.context.accumulates_first and part == 0
+        made = self._weight_reads(after, take=False, part=turn.part)
+        opening = self.context.accumulates_first and not self.gradient_stores
         if self.program.gradients and not opening:
             sizes = total_bytes(self.program.gradients)
-            made.append(self._dram(DRAM_READ, "read gradients", "weights", sizes, "", after, part))
+            made.append(self._dram(DRAM_READ, "read gradients", "weights", sizes, "", after, turn.part))
         return made
 
-    def _gradient_write(self, after: tuple[After, ...]) -> int:
+    def _gradient_write(self, after: tuple[After, ...], part: int = 0) -> int:
         sizes = written_bytes(self.program.gradients)
-        task = self._dram(DRAM_WRITE, "write gradients", "store", sizes, "", after, 0)
+        task = self._dram(DRAM_WRITE, "write gradients", "store", sizes, "", after, part)
         self.gradient_stores.append(task)
         return task
 
@@ -257,6 +257,12 @@ class _Body:
         )  # fmt: skip
         self.tasks.append(task)
         return task.id
+
+
+def uses_weights(section: Section) -> bool:
+    """Whether some product of a section has a weight: those are the products that token tiles cut."""
+    nests = (step for wave in section.waves for step in wave if isinstance(step, NestStep))
+    return any(gemm.tiled for nest in nests for gemm in nest.gemms)
 
 
 def _block_of(step: Step, block: str) -> str:

@@ -19,21 +19,37 @@ OPERATIONS_PER_PARAMETER = {"adam": 12, "sgd": 2}
 """Scalar operations of one parameter's step (assumed: counts of the usual formulas)."""
 
 
-def update_tasks(program: Program, before: tuple[Unit, ...], lowering: Lowering, plan: PlanSpec) -> Lowered:
+def update_tasks(
+    program: Program,
+    before: tuple[Unit, ...],
+    gradients_written: tuple[After, ...],
+    lowering: Lowering,
+    plan: PlanSpec,
+) -> Lowered:
     """Tasks of one block's update; empty where a block has no weights.
+
+    `gradients_written` are the stores of the block's gradients that the look-ahead does not cover.
 
     States are cut further over tiles that hold copies of a weight; gradients still in partial sums are read whole.
     """
     if not program.weights:
         return Lowered((), ())
-    return _Update(program, before, lowering, plan).build()
+    return _Update(program, before, gradients_written, lowering, plan).build()
 
 
 class _Update:
     """An update under construction."""
 
-    def __init__(self, program: Program, before: tuple[Unit, ...], lowering: Lowering, plan: PlanSpec) -> None:
+    def __init__(
+        self,
+        program: Program,
+        before: tuple[Unit, ...],
+        gradients_written: tuple[After, ...],
+        lowering: Lowering,
+        plan: PlanSpec,
+    ) -> None:
         self.program, self.before, self.lowering, self.plan = program, before, lowering, plan
+        self.gradients_written = gradients_written
         self.tasks: list[Task] = []
         self.parameters = _parameters(program.weights)
         self.state_bytes = optimizer_state_bytes(plan.optimizer, plan.bytes_per_element)
@@ -54,8 +70,7 @@ class _Update:
         """States and gradients come while the unit before works, if traffic may overlap; what the step waits for."""
         ahead = len(self.before) > 1 and self.lowering.overlap != "none"
         free = self.before[-2].work_ends() if ahead else self._last_unit()
-        gradients_written = [end for unit in self.before for end in unit.stores_end()]
-        task = self._task(DRAM_READ, "read gradients+states", in_order([*free, *gradients_written]))
+        task = self._task(DRAM_READ, "read gradients+states", in_order([*free, *self.gradients_written]))
         sizes = self.parameters * self.state_bytes + written_bytes(self.program.gradients)
         read_ends = self._add(replace(task, stream="load", tile_bytes=compact(sizes)))
         return in_order([*(end for unit in self.before[-1:] for end in unit.work_ends()), read_ends])

@@ -43,6 +43,8 @@ class Block:
     tensors: Mapping[str, Tensor]
     source: str = "x"
     result: str = "y"
+    shared: frozenset[str] = frozenset()
+    """Weights that another block owns and updates: a table tied to the head."""
 
     @property
     def operators(self) -> tuple[Operator, ...]:
@@ -228,7 +230,8 @@ def _embedding(model: ModelSpec) -> Block:
         sides = (Operand("embedding_mask", X),)
         work.append(VectorWork(X, *DROPOUT))
     lookup = Operator("embedding", "lookup", Operand("y", X), tuple(inputs), tuple(work), sides)
-    return Block("embedding", ((lookup,),), tensors, source="")
+    shared = frozenset({"table"}) if model.tied_embeddings else frozenset()
+    return Block("embedding", ((lookup,),), tensors, source="", shared=shared)
 
 
 def _head(model: ModelSpec) -> Block:

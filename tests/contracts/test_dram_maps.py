@@ -56,7 +56,9 @@ def test_nearest_leaves_no_tile_farther_than_any_edge(rows, columns):
 @pytest.mark.parametrize("name", DRAM_MAPS)
 @given(rows=sides, columns=sides)
 def test_a_mirror_image_loads_both_sides_alike(name, rows, columns):
-    used = Counter(DRAM_MAPS[name](row, column, rows, 2 * columns) for row in range(rows) for column in range(2 * columns))
+    used = Counter(
+        DRAM_MAPS[name](row, column, rows, 2 * columns) for row in range(rows) for column in range(2 * columns)
+    )
     assert [used[row] for row in range(rows)] == [used[rows + row] for row in range(rows)]
 
 

@@ -23,7 +23,7 @@ FLOORS = (
     ("sim",),
     ("results",),
     ("run",),
-    ("explore", "sweep", "validate", "reproduce", "report"),
+    ("variants", "explore", "sweep", "validate", "reproduce", "report"),
     ("cli",),
     ("__main__",),
 )

@@ -1,7 +1,7 @@
 """Exchanges: the difference between two layouts, by name and group, and by really moving a tensor."""
 
 from collections import defaultdict
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 
 import numpy as np
@@ -36,7 +36,9 @@ CUT, OTHER, SUM, COPY = 0, 1, PARTIAL, None
     ],
 )  # fmt: skip
 def test_the_difference_of_two_duties_is_one_collective(have, want, expected):
-    assert kinds(layout([(2, None)], [(6, have)]), layout([(2, None)], [(6, want)])) == [(kind, "c") for kind in expected]
+    assert kinds(layout([(2, None)], [(6, have)]), layout([(2, None)], [(6, want)])) == [
+        (kind, "c") for kind in expected
+    ]
 
 
 def test_both_axes_of_one_kind_are_one_group():
@@ -178,7 +180,9 @@ class Moved:
                 if sums:
                     seen = held.sum(axis=0)
                 else:
-                    seen = np.where(np.isnan(held).all(axis=0), np.nan, np.nanmax(np.nan_to_num(held, nan=-1e9), axis=0))
+                    seen = np.where(
+                        np.isnan(held).all(axis=0), np.nan, np.nanmax(np.nan_to_num(held, nan=-1e9), axis=0)
+                    )
                 out[tile] = seen
         return self.cut(move.after, out)
 
@@ -225,7 +229,7 @@ def test_exchanges_come_in_order_one_of_a_kind_and_each_begins_where_the_last_en
     moves = exchanges(have, want, axes)
     order = [ORDER.index(move.kind) for move in moves]
     assert order == sorted(set(order))
-    for before, after in zip(moves, moves[1:], strict=False):
+    for before, after in pairwise(moves):
         assert before.after == after.before
     if moves:
         assert moves[-1].after == want

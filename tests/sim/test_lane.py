@@ -1,5 +1,7 @@
 """A lane: serialisation, cut-through, turns between streams, and segments that add up to their message."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +42,7 @@ def test_segments_cover_their_message_once(size, segment):
     spans = segments_of(size, segment)
     assert spans[0][0] == 0
     assert spans[-1][1] == size
-    assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(spans))
     assert all(last - first <= segment for first, last in spans)
 
 

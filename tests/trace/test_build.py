@@ -21,7 +21,7 @@ def deep(layers):
     """The 405B step on 256 dies, of as many layers as asked for."""
     return build_trace(
         load_package("hecaton_16x16_standard"), load_model("llama3.1-405b", {"layers": layers}),
-        load_plan({"batch": 16, "micro_batch": 2, "capacity": "warn"}),
+        load_plan({"batch": 16, "micro_batch": 2, "sequence": 512, "token_tile": 256, "capacity": "warn"}),
     )  # fmt: skip
 
 
@@ -87,7 +87,9 @@ def ancestors(trace, place, number, seen):
 
 
 @every_method
-@pytest.mark.parametrize(("micro_batch", "overlap"), [(4, "micro_batch"), (2, "micro_batch"), (1, "micro_batch"), (4, "none")])
+@pytest.mark.parametrize(
+    ("micro_batch", "overlap"), [(4, "micro_batch"), (2, "micro_batch"), (1, "micro_batch"), (4, "none")]
+)
 def test_a_block_loads_what_the_block_before_has_finished_writing(tmp_path, method, micro_batch, overlap):
     """Read after write through DRAM: by a chain of waits, or because the look-ahead covers it."""
     trace = built(tmp_path, method=method, micro_batch=micro_batch, overlap=overlap, optimizer="none")
@@ -128,7 +130,9 @@ def test_a_task_has_what_its_kind_needs(tmp_path, method):
 def test_weights_that_do_not_stay_are_read_for_every_token_tile(tmp_path):
     def reads(size):
         trace = built(tmp_path, package_changes={"chiplet.sram.weights": size}, token_tile=16)
-        return sum(times * sum(task.label == "read weights" for task in kind.tasks) for kind, times in trace.counted_kinds())
+        return sum(
+            times * sum(task.label == "read weights" for task in kind.tasks) for kind, times in trace.counted_kinds()
+        )
 
     assert reads("1 KiB") >= 4 * reads("unlimited")
 

@@ -33,7 +33,9 @@ def test_every_line_is_json_and_every_group_kind_task_and_body_is_there(trace):
     assert [page["name"] for page in kinds] == [kind.name for kind in trace.kinds]
     tasks = [page for page in pages if "kind" in page]
     assert len(tasks) == sum(page["tasks"] for page in kinds) == sum(len(kind.tasks) for kind in trace.kinds)
-    played = [(page["play"], page["layer"], number) for page in pages if "play" in page for number in page["micro_batches"]]
+    played = [
+        (page["play"], page["layer"], number) for page in pages if "play" in page for number in page["micro_batches"]
+    ]
     assert played == [tuple(body) for body in trace.bodies]
 
 
@@ -52,9 +54,15 @@ def test_a_file_is_whole_or_not_there(trace, tmp_path):
         write(trace, tmp_path / "missing" / "step.jsonl")
 
 
-@pytest.mark.parametrize("grid", [16, 32])
-def test_the_405b_step_of_126_layers_is_under_a_mebibyte(tmp_path, grid):
-    plan = load_plan({"batch": 64, "micro_batch": 2 if grid == 16 else 8, "capacity": "warn"})
-    trace = build_trace(load_package(f"hecaton_{grid}x{grid}_standard"), load_model("llama3.1-405b"), plan)
+@pytest.mark.parametrize(
+    ("grid", "plan"),
+    [
+        (16, {"batch": 16, "micro_batch": 2, "sequence": 512, "token_tile": 256, "capacity": "warn"}),
+        (32, {"batch": 64, "micro_batch": 32, "sequence": 128, "capacity": "warn"}),
+    ],
+)
+def test_the_405b_step_of_126_layers_is_under_a_mebibyte(tmp_path, grid, plan):
+    package, model = load_package(f"hecaton_{grid}x{grid}_standard"), load_model("llama3.1-405b")
+    trace = build_trace(package, model, load_plan(plan))
     write(trace, tmp_path / "step.jsonl")
     assert (tmp_path / "step.jsonl").stat().st_size < 2**20
