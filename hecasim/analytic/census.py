@@ -33,6 +33,8 @@ class TaskCount:
     sent_bytes: int = 0
     link_bytes: Counts | None = None
     channel_bytes: Counts | None = None
+    crossing_bytes: int = 0
+    """Bytes between DRAM and tiles that are not at its port."""
     dram_read_bytes: int = 0
     dram_write_bytes: int = 0
     own_ps: Counts | None = None
@@ -53,6 +55,8 @@ class Census:
     collective_bytes: int = 0
     collective_link_bytes: int = 0
     memory_link_bytes: int = 0
+    memory_bytes: int = 0
+    """Bytes between DRAM and tiles that cross at least one link."""
     dram_read_bytes: int = 0
     dram_write_bytes: int = 0
     bounds_ps: dict[str, int] = field(default_factory=dict)
@@ -100,7 +104,7 @@ class Counter:
         links = np.zeros(len(self.topology.links), dtype=np.int64)
         own = np.zeros(self.trace.tiles, dtype=np.int64)
         sent = 0
-        for members in self.trace.groups[task.group]:
+        for members in self.trace.groups[task.group] if task.size_bytes else ():
             stages = COLLECTIVES[task.algorithm](self.topology, members, task.size_bytes, self.trace.options)
             for (source, target), size in flows(stages).items():
                 sent += size
@@ -115,7 +119,7 @@ class Counter:
         links = np.zeros(len(self.topology.links), dtype=np.int64)
         channels = np.zeros(self.channels, dtype=np.int64)
         own = np.zeros(self.trace.tiles, dtype=np.int64)
-        total = 0
+        total = crossing = 0
         for tile, port in enumerate(self.ports):
             size = task.bytes_at(tile)
             total += size
@@ -123,11 +127,12 @@ class Counter:
                 ends = (port.tile, tile) if task.kind == DRAM_READ else (tile, port.tile)
                 route = list(self.topology.route(*ends))
                 links[route] += size
+                crossing += size if route else 0
                 channels[port.channel] += size
                 own[tile] = self._channel_ps(size)
         read = task.kind == DRAM_READ
         return TaskCount(
-            sram_bytes=total, link_bytes=links, channel_bytes=channels, own_ps=own,
+            sram_bytes=total, link_bytes=links, channel_bytes=channels, own_ps=own, crossing_bytes=crossing,
             dram_read_bytes=total if read else 0, dram_write_bytes=0 if read else total,
         )  # fmt: skip
 
@@ -135,7 +140,7 @@ class Counter:
         links = np.zeros(len(self.topology.links), dtype=np.int64)
         channels = np.zeros(self.channels, dtype=np.int64)
         own = np.zeros(self.trace.tiles, dtype=np.int64)
-        total = landed = 0
+        total = landed = crossing = 0
         for members in self.trace.groups[task.group]:
             size = task.bytes_at(members[0])
             total += size
@@ -146,10 +151,18 @@ class Counter:
             for place, port in enumerate(ports):
                 share = size * (place + 1) // len(ports) - size * place // len(ports)
                 channels[port.channel] += share
+                crossing += share * sum(member != port.tile for member in members)
                 for numbers in self.topology.multicast(port.tile, members).values():
                     links[list(numbers)] += share
                 own[list(members)] = np.maximum(own[list(members)], self._channel_ps(share))
-        return TaskCount(sram_bytes=landed, link_bytes=links, channel_bytes=channels, own_ps=own, dram_read_bytes=total)
+        return TaskCount(
+            sram_bytes=landed,
+            link_bytes=links,
+            channel_bytes=channels,
+            own_ps=own,
+            crossing_bytes=crossing,
+            dram_read_bytes=total,
+        )
 
     def _channel_ps(self, size: int) -> int:
         if self.channel_rate is None:
@@ -204,5 +217,6 @@ def _add(census: Census, one: TaskCount, task: Task, times: int) -> None:
     census.vector_operations += one.vector_operations * times
     census.sram_bytes += one.sram_bytes * times
     census.collective_bytes += one.sent_bytes * times
+    census.memory_bytes += one.crossing_bytes * times
     census.dram_read_bytes += one.dram_read_bytes * times
     census.dram_write_bytes += one.dram_write_bytes * times

@@ -7,7 +7,7 @@ whole micro-batch if its activations fit, else the largest power of two that doe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from hecasim.errors import InfeasiblePlan
@@ -35,12 +35,15 @@ def held_bytes(program: Program) -> int:
     return weight_bytes(program.weights) + weight_bytes(program.gradients)
 
 
-def activation_peak(programs: Sequence[Program], parts: int) -> int:
-    """Bytes of activation SRAM at the worst moment, with double-buffered loads and stores."""
+def activation_peak(programs: Sequence[Program], parts: int, at_once: int = 1) -> int:
+    """Bytes of activation SRAM at the worst moment, with double-buffered loads and stores.
+
+    `at_once` token tiles may be at work together (overlap `chunk`: two); each is taken to need the whole.
+    """
     walks = [_Occupancy(program, parts) for program in programs]
     coming = max(walk.first_loads for walk in walks)
     going = max(walk.last_stores for walk in walks)
-    return max(walk.peak for walk in walks) + coming + going
+    return at_once * max(walk.peak for walk in walks) + coming + going
 
 
 class _Occupancy:
@@ -76,13 +79,20 @@ def total(buffers: Sequence[Buffer]) -> int:
 
 
 def choose_token_tile(
-    programs: Sequence[Program], tokens: int, wanted: int | str, capacity_bytes: int | None, refuse: bool
+    programs: Sequence[Program],
+    tokens: int,
+    wanted: int | str,
+    capacity_bytes: int | None,
+    refuse: bool,
+    at_once: int = 1,
 ) -> Tiling:
     """The token tile of a run, or InfeasiblePlan where not even the smallest fits."""
-    if isinstance(wanted, int):
-        best = _tiling(programs, tokens, min(wanted, tokens))
-    else:
-        best = _largest_fitting(programs, tokens, capacity_bytes)
+
+    def tiling(tile: int) -> Tiling:
+        parts = -(-tokens // tile)
+        return Tiling(tile, parts, activation_peak(programs, parts, at_once))
+
+    best = tiling(min(wanted, tokens)) if isinstance(wanted, int) else _largest_fitting(tiling, tokens, capacity_bytes)
     if capacity_bytes is not None and best.peak_bytes > capacity_bytes and refuse:
         raise InfeasiblePlan(
             resource=f"activation SRAM per tile, with token_tile {best.token_tile}",
@@ -94,23 +104,16 @@ def choose_token_tile(
     return best
 
 
-def _largest_fitting(programs: Sequence[Program], tokens: int, capacity_bytes: int | None) -> Tiling:
-    best = _tiling(programs, tokens, tokens)
+def _largest_fitting(tiling: Callable[[int], Tiling], tokens: int, capacity_bytes: int | None) -> Tiling:
+    best = tiling(tokens)
     tile = 1 << max(0, (tokens - 1).bit_length() - 1)
-    while capacity_bytes is not None and best.peak_bytes > capacity_bytes and tile >= 1:
-        candidate = _tiling(programs, tokens, tile)
+    while capacity_bytes is not None and best.peak_bytes > capacity_bytes and tile >= SMALLEST_TILE:
+        candidate = tiling(tile)
         if candidate.peak_bytes < best.peak_bytes:
             best = candidate
-        if tile <= SMALLEST_TILE:
-            break
         tile //= 2
     return best
 
 
 SMALLEST_TILE = 16
 """Below this a token tile is all latency; such a plan is refused (assumed)."""
-
-
-def _tiling(programs: Sequence[Program], tokens: int, tile: int) -> Tiling:
-    parts = -(-tokens // tile)
-    return Tiling(tile, parts, activation_peak(programs, parts))

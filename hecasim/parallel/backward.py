@@ -46,6 +46,10 @@ class _BackwardWalk(Walk):
         self.settled: dict[str, Layout] = {block.result: sharding.rest[block.result]} if block.result else {}
         """Where each summed gradient stands now."""
         self.recomputed: set[str] = set()
+        self.kept = [] if sharding.setting.regather else gathered_activations(sharding)
+        """What was saved as forward had brought it, and need not be brought again."""
+        for tensor, layout in self.kept:
+            self.note(tensor, layout)
 
     def bring_gradients(self, level: Level) -> None:
         """Bring the gradients of a level's outputs to where the level needs them; the loss has none."""
@@ -145,12 +149,10 @@ class _BackwardWalk(Walk):
         self.bring(made)
 
     def _restore_source(self, product: Operator) -> None:
-        """Have a product's input again: kept as gathered, or made again (once) from what was saved."""
+        """Make a product's input again (once) from what was saved, unless it was kept as forward had gathered it."""
         sharding, source = self.sharding, product.inputs[0].tensor
-        need = sharding.need(product, product.inputs[0])
-        if not sharding.setting.regather and (source, need) in gathered_activations(sharding):
-            self.note(source, need)
-        elif sharding.block.tensors[source].fate == "recomputed" and source not in self.recomputed:
+        kept = (source, sharding.need(product, product.inputs[0])) in self.kept
+        if sharding.block.tensors[source].fate == "recomputed" and source not in self.recomputed and not kept:
             self.recomputed.add(source)
             maker = next(operator for operator in sharding.block.operators if operator.output.tensor == source)
             again = tuple(vector_loads(sharding, maker))

@@ -56,13 +56,15 @@ def saved_values(sharding: Sharding) -> list[Value]:
 
 
 def gathered_activations(sharding: Sharding) -> list[tuple[str, Layout]]:
-    """Inputs of weight products in the layout their product needs, where that differs from rest."""
+    """Activations that backward needs in another layout than they rest in: without `regather` these are saved."""
     found: dict[tuple[str, Layout], None] = {}
     for operator in sharding.block.operators:
-        if operator.kind == "product":
-            name, need = operator.inputs[0].tensor, sharding.need(operator, operator.inputs[0])
-            if need != sharding.rest[name]:
-                found[(name, need)] = None
+        operands = operator.inputs[:1] if operator.kind == "product" else operator.inputs if operator.is_core else ()
+        for operand in operands:
+            need = sharding.need(operator, operand)
+            is_activation = sharding.block.tensors[operand.tensor].role == "activation"
+            if is_activation and need != sharding.rest[operand.tensor]:
+                found[(operand.tensor, need)] = None
     return list(found)
 
 

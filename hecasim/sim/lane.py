@@ -145,10 +145,7 @@ class Lane:
         hold = self._hold.get(segment.span)
         if hold is None:
             hold = self._hold[segment.span] = self.serialisation_ps(segment.span)
-        if hold < segment.held_ps:  # what came over a slower lane cannot leave faster
-            hold = segment.held_ps
-        else:
-            segment.held_ps = hold
+        segment.held_ps = max(hold, segment.held_ps)
         self.wait_ps += now - segment.asked
         self.busy_ps += hold
         self.bytes_carried += segment.span[1] - segment.span[0]
@@ -160,7 +157,8 @@ class Lane:
         if segment.hop < len(route):
             self.clock.at(now + self.latency_ps, route[segment.hop].request, segment)
         else:
-            self.clock.at(now + self.latency_ps + hold + segment.extra_ps, segment.sink.landed, segment)
+            # The tail comes as late as over the slowest lane of the route, though this lane is held for its own part.
+            self.clock.at(now + self.latency_ps + segment.held_ps + segment.extra_ps, segment.sink.landed, segment)
 
 
 class FreeLane(Lane):

@@ -54,6 +54,9 @@ def check_grid(trace: Trace, package: PackageSpec) -> None:
         raise ConfigError(
             f"trace: written for a grid of {trace.rows}x{trace.columns}; the package has {rows}x{columns}"
         )
+    for name, groups in trace.groups.items():
+        if sorted(tile for members in groups for tile in members) != list(range(trace.tiles)):
+            raise ConfigError(f"trace: group table '{name}' does not name every tile of the grid exactly once")
 
 
 def _count(log: Log, hardware: Hardware) -> None:

@@ -51,7 +51,7 @@ class Compiled:
                 self.flops += work.flops * times
                 self.vector_operations += work.vector_operations * times
                 self.sram_bytes += sram_bytes(package.chiplet, work, element) * times
-        elif task.kind == COLLECTIVE:
+        elif task.kind == COLLECTIVE and task.size_bytes:
             key = (task.algorithm, task.group, task.size_bytes)
             if key not in cache:
                 cache[key] = [
@@ -217,6 +217,10 @@ class Scheduler:
             else:
                 run.started[task][tile] = now
                 self._end(run, task, tile)
+            return
+        if spec.kind == COLLECTIVE and not compiled.schedules:  # a token tile with no tokens left
+            run.started[task][tile] = now
+            self._end(run, task, tile)
             return
         self.log.tiles[tile].begin(compiled.kind, compiled.phase, now)
         run.started[task][tile] = now

@@ -36,7 +36,7 @@ class PlanSpec(Spec):
     attention: Literal["streamed", "materialised"] = "streamed"
     causal_skip: bool = False
     schedule: Literal["fused"] = "fused"
-    overlap: Literal["none", "micro_batch"] = "micro_batch"
+    overlap: Literal["none", "micro_batch", "chunk"] = "micro_batch"
     recompute: Literal["none"] = "none"
     precision: Literal["bf16", "fp16", "fp32", "fp8"] = "bf16"
     optimizer: Literal["adam", "sgd", "none"] = "adam"

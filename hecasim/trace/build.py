@@ -89,7 +89,7 @@ def prepare(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Prepared:
     resident = resident_blocks(training, sram.weights_bytes)
     tiling = choose_token_tile(
         list(training.values()), sequences * plan.sequence, plan.token_tile, sram.activations_bytes,
-        refuse=plan.capacity == "refuse",
+        refuse=plan.capacity == "refuse", at_once=2 if plan.overlap == "chunk" else 1,
     )  # fmt: skip
     by_class = _footprint(model, plan, shardings)
     remarks = [*_sram_remarks(package, training, resident, tiling.peak_bytes)]
@@ -255,10 +255,15 @@ class _Assembly:
         if not self.history:
             return ()
         if self.prepared.plan.overlap == "none":
-            return _ends(self.history[-1][0], -1, stores=True)
+            return _ends(self.history[-1][0], -1, stores=True, last=self._running)
         if self._both_fit(block, phase):
-            return _ends(self.history[-2][0], -2) if len(self.history) > 1 else ()
-        return _ends(self.history[-1][0], -1, stores=True)
+            return _ends(self.history[-2][0], -2, last=self._running) if len(self.history) > 1 else ()
+        return _ends(self.history[-1][0], -1, stores=True, last=self._running)
+
+    @property
+    def _running(self) -> int:
+        """Units that may work at once."""
+        return 2 if self.prepared.plan.overlap == "chunk" else 1
 
     def _both_fit(self, block: str, phase: str) -> bool:
         capacity = self.prepared.package.chiplet.sram.weights_bytes
@@ -280,10 +285,11 @@ class _Assembly:
         return tuple(After(-1, task) for task in lowered.gradient_stores)
 
 
-def _ends(lowered: Lowered, offset: int, stores: bool = False) -> tuple[After, ...]:
-    last = lowered.units[-1]
-    tasks = (*last.work, *(last.stores if stores else ()), *(lowered.gradient_stores if stores else ()))
-    return tuple(sorted({After(offset, task) for task in tasks}))
+def _ends(lowered: Lowered, offset: int, stores: bool = False, last: int = 1) -> tuple[After, ...]:
+    """Ends of the last units of a body, and of what it stores."""
+    units = lowered.units[-last:]
+    tasks = [task for unit in units for task in (*unit.work, *(unit.stores if stores else ()))]
+    return tuple(sorted({After(offset, task) for task in (*tasks, *(lowered.gradient_stores if stores else ()))}))
 
 
 def assemble(prepared: Prepared) -> Trace:

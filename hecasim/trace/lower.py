@@ -1,8 +1,9 @@
 """From a derived Program to the Tasks of one body: token tiles, DRAM traffic, buffers and what waits for what.
 
-A *unit* is one token tile of a section. On-package work of a tile is serial, unit after unit; the overlap rule
-says how far DRAM traffic may run beside it: with `micro_batch` the loads of unit u may start when unit u-2 has
-ended (double buffer) and its stores must have ended before unit u+2 starts; with `none` everything is serial.
+A *unit* is one token tile of a section. The overlap rule says what may run side by side, for all methods alike:
+`none`: nothing; `micro_batch`: on-package work is serial, unit after unit, but the loads of unit u may start when
+unit u-2 has ended (double buffer) and its stores must have ended before unit u+2 starts; `chunk`: the work of unit u
+too may start when unit u-2 has ended, so that collectives of one token tile run beside the products of the next.
 """
 
 from __future__ import annotations
@@ -102,6 +103,8 @@ class _Body:
         self.program, self.context, self.lowering = program, context, lowering
         self.tasks: list[Task] = []
         self.units: list[Unit] = list(context.before)
+        self.last_section: list[Unit] = []
+        """Units of the section that was written last."""
         self.lives = Lives(program, lowering.token_tiles)
         self.stores: list[int] = []
         self.gradient_stores: list[int] = []
@@ -116,7 +119,7 @@ class _Body:
             self._unit(turn, section, arriving, waits)
             arriving, waits = [], ()  # only the first unit waits for them
         if self.context.stores_gradients and self.resident and self.program.gradients:
-            self._gradient_write(self.units[-1].work_ends())
+            self._gradient_write([end for unit in self.units[-2:] if not unit.offset for end in unit.work_ends()])
         self._release_weights()
         own = tuple(unit for unit in self.units if unit.offset == 0)
         return Lowered(tuple(self.tasks), own, tuple(self.stores), tuple(self.gradient_stores))
@@ -126,8 +129,7 @@ class _Body:
     def _unit(self, turn: Turn, section: Section, arriving: Sequence[int], waits: Sequence[After]) -> None:
         """One token tile of a section: its loads, its waves one after another, its stores."""
         ready = [After(0, task) for task in (*arriving, *self._loads(turn, section))]
-        if self.units:
-            ready += self.units[-1].work_ends()
+        ready += self._work_before(turn)
         if len(self.units) > 1:
             ready += self.units[-2].stores_end()
         ready += waits
@@ -139,6 +141,16 @@ class _Body:
             last = tuple(task.task for task in ready if task.offset == 0)
         stores = self._stores(turn, section, tuple(After(0, task) for task in last))
         self.units.append(Unit(0, last, stores))
+        self.last_section = [*(self.last_section if turn.part else ()), self.units[-1]]
+
+    def _work_before(self, turn: Turn) -> list[After]:
+        """What the work of a unit follows: the unit before; with `chunk` the one before that, and the last section."""
+        if self.lowering.overlap != "chunk":
+            return [end for unit in self.units[-1:] for end in unit.work_ends()]
+        ends = [end for unit in self.units[-2:-1] for end in unit.work_ends()]
+        if turn.part == 0 and turn.section > 0:
+            ends += [end for unit in self.last_section for end in unit.work_ends()]
+        return ends
 
     def _loads(self, turn: Turn, section: Section) -> list[int]:
         after: tuple[After, ...]
@@ -208,7 +220,7 @@ class _Body:
             made.append(self._dram(DRAM_READ, "read gradients", "weights", sizes, "", after, turn.part))
         return made
 
-    def _gradient_write(self, after: tuple[After, ...], part: int = 0) -> int:
+    def _gradient_write(self, after: Sequence[After], part: int = 0) -> int:
         sizes = written_bytes(self.program.gradients)
         task = self._dram(DRAM_WRITE, "write gradients", "store", sizes, "", after, part)
         self.gradient_stores.append(task)

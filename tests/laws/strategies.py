@@ -51,11 +51,15 @@ def cores(draw):
     if draw(st.booleans()):
         return {"kind": "ideal", "peak_flop_per_s": draw(st.sampled_from([3 * 10**9, 10**11, 10**13]))}
     return {
-        "kind": "systolic", "clock_hz": draw(st.sampled_from([10**9, 700 * 10**6, 333_333_333])),
-        "arrays": draw(st.integers(1, 3)), "rows": draw(st.integers(2, 9)), "columns": draw(st.integers(2, 9)),
-        "dataflow": draw(st.sampled_from(["ws", "os", "is"])), "fold_overlap": draw(st.booleans()),
+        "kind": "systolic",
+        "clock_hz": draw(st.sampled_from([10**9, 700 * 10**6, 333_333_333])),
+        "arrays": draw(st.integers(1, 3)),
+        "rows": draw(st.integers(2, 9)),
+        "columns": draw(st.integers(2, 9)),
+        "dataflow": draw(st.sampled_from(["ws", "os", "is"])),
+        "fold_overlap": draw(st.booleans()),
         "vector_lanes": draw(st.integers(1, 16)),
-    }  # fmt: skip
+    }
 
 
 @st.composite
@@ -66,9 +70,11 @@ def memories(draw):
         return common | {"kind": "ideal", "bandwidth_bytes_per_s": None, "latency_ps": 0}
     capacity = draw(st.none() | st.just(1000))
     return common | {
-        "kind": "made up", "bandwidth_bytes_per_s": draw(PORTS), "latency_ps": draw(st.sampled_from([1, 777, 90_000])),
+        "kind": "made up",
+        "bandwidth_bytes_per_s": draw(PORTS),
+        "latency_ps": draw(st.sampled_from([1, 777, 90_000])),
         "capacity_bytes": capacity,
-    }  # fmt: skip
+    }
 
 
 @st.composite
@@ -81,22 +87,32 @@ def packages(draw):
             "chiplet": {
                 "core": draw(cores()),
                 "sram": {
-                    "weights_bytes": draw(ROOMS), "activations_bytes": draw(ROOMS),
-                    "core_bandwidth_bytes_per_s": draw(PORTS), "nop_bandwidth_bytes_per_s": draw(PORTS),
-                    "dram_bandwidth_bytes_per_s": draw(PORTS), "reduction_bandwidth_bytes_per_s": draw(PORTS),
+                    "weights_bytes": draw(ROOMS),
+                    "activations_bytes": draw(ROOMS),
+                    "core_bandwidth_bytes_per_s": draw(PORTS),
+                    "nop_bandwidth_bytes_per_s": draw(PORTS),
+                    "dram_bandwidth_bytes_per_s": draw(PORTS),
+                    "reduction_bandwidth_bytes_per_s": draw(PORTS),
                 },
             },
             "link": {
-                "bandwidth_bytes_per_s": draw(RATES), "latency_ps": draw(st.sampled_from([1, 999, 10_000])),
+                "bandwidth_bytes_per_s": draw(RATES),
+                "latency_ps": draw(st.sampled_from([1, 999, 10_000])),
                 "adapter_latency_ps": draw(st.sampled_from([0, 1_501])),
-                "payload_efficiency": draw(st.sampled_from([1.0, 0.75])), "energy_j_per_bit": 5e-13,
+                "payload_efficiency": draw(st.sampled_from([1.0, 0.75])),
+                "energy_j_per_bit": 5e-13,
             },
             "memory": draw(memories()),
-            "energy": {"mac_j": 5e-13, "vector_op_j": 5e-13, "sram_j_per_bit": 1.6e-13,
-                       "static_w_per_chiplet": draw(st.sampled_from([0.0, 0.25]))},
+            "energy": {
+                "mac_j": 5e-13,
+                "vector_op_j": 5e-13,
+                "sram_j_per_bit": 1.6e-13,
+                "static_w_per_chiplet": draw(st.sampled_from([0.0, 0.25])),
+            },
         },
-        by_name=True, by_alias=False,
-    )  # fmt: skip
+        by_name=True,
+        by_alias=False,
+    )
 
 
 @st.composite
@@ -105,17 +121,29 @@ def models(draw):
     biases = draw(st.booleans())
     return ModelSpec.model_validate(
         {
-            "name": "random", "layers": draw(st.integers(1, 3)), "hidden": draw(st.integers(3, 26)),
-            "heads": kv_heads * draw(st.integers(1, 4)), "kv_heads": kv_heads,
-            "head_dim": 2 * draw(st.integers(1, 4)), "inner": draw(st.integers(3, 40)), "vocab": draw(st.integers(5, 30)),
-            "positions": draw(st.sampled_from(["rotary", "learned"])), "max_positions": 64,
-            "norm": draw(st.sampled_from(["rms", "layer"])), "activation": draw(st.sampled_from(["silu", "gelu", "relu"])),
-            "gated": draw(st.booleans()), "qkv_bias": biases, "output_bias": biases, "ffn_bias": draw(st.booleans()),
-            "tied_embeddings": draw(st.booleans()), "dropout": draw(st.sampled_from([0.0, 0.1])),
+            "name": "random",
+            "layers": draw(st.integers(1, 3)),
+            "hidden": draw(st.integers(3, 26)),
+            "heads": kv_heads * draw(st.integers(1, 4)),
+            "kv_heads": kv_heads,
+            "head_dim": 2 * draw(st.integers(1, 4)),
+            "inner": draw(st.integers(3, 40)),
+            "vocab": draw(st.integers(5, 30)),
+            "positions": draw(st.sampled_from(["rotary", "learned"])),
+            "max_positions": 64,
+            "norm": draw(st.sampled_from(["rms", "layer"])),
+            "activation": draw(st.sampled_from(["silu", "gelu", "relu"])),
+            "gated": draw(st.booleans()),
+            "qkv_bias": biases,
+            "output_bias": biases,
+            "ffn_bias": draw(st.booleans()),
+            "tied_embeddings": draw(st.booleans()),
+            "dropout": draw(st.sampled_from([0.0, 0.1])),
             "qk_norm": draw(st.booleans()),
         },
-        by_name=True, by_alias=False,
-    )  # fmt: skip
+        by_name=True,
+        by_alias=False,
+    )
 
 
 @st.composite
@@ -128,21 +156,29 @@ def plans(draw, rows: int, columns: int):
             "method": draw(st.sampled_from(sorted(fitting))),
             "options": {
                 "ring": draw(st.sampled_from(["unidirectional", "bidirectional"])),
-                "colours": draw(st.sampled_from(["sequential", "two"])), "regather": draw(st.booleans()),
+                "colours": draw(st.sampled_from(["sequential", "two"])),
+                "regather": draw(st.booleans()),
                 "kv": draw(st.sampled_from(["replicate", "gather"])),
-                "realise": draw(st.sampled_from(["whole", "rounds", None])), "chunks": draw(st.integers(1, 3)),
+                "realise": draw(st.sampled_from(["whole", "rounds", None])),
+                "chunks": draw(st.integers(1, 3)),
             },
-            "batch": batch, "micro_batch": micro_batch, "sequence": draw(st.integers(3, 21)),
+            "batch": batch,
+            "micro_batch": micro_batch,
+            "sequence": draw(st.integers(3, 21)),
             "token_tile": draw(st.sampled_from(["auto", 4, 7, 16])),
-            "attention": draw(st.sampled_from(["streamed", "materialised"])), "causal_skip": draw(st.booleans()),
+            "attention": draw(st.sampled_from(["streamed", "materialised"])),
+            "causal_skip": draw(st.booleans()),
             "overlap": draw(st.sampled_from(["none", "micro_batch"])),
             "precision": draw(st.sampled_from(["bf16", "fp32", "fp8"])),
-            "optimizer": draw(st.sampled_from(["adam", "sgd", "none"])), "optimizer_traffic": draw(st.booleans()),
+            "optimizer": draw(st.sampled_from(["adam", "sgd", "none"])),
+            "optimizer_traffic": draw(st.booleans()),
             "dram_map": draw(st.sampled_from(["row", "nearest"])),
-            "segment_bytes": draw(st.sampled_from([333, 4096, 256 * KIB])), "capacity": "warn",
+            "segment_bytes": draw(st.sampled_from([333, 4096, 256 * KIB])),
+            "capacity": "warn",
         },
-        by_name=True, by_alias=False,
-    )  # fmt: skip
+        by_name=True,
+        by_alias=False,
+    )
 
 
 @st.composite

@@ -6,14 +6,30 @@ from hecasim.sim import replay
 from hecasim.trace.task import DRAM_READ, DRAM_WRITE, Task
 from tests.sim.parts import NS, oracle, trace_of
 
-EDGE = {"memory.kind": "ddr5_6400", "memory.attached": "edge", "memory.bandwidth": "16 GB/s", "memory.latency": "100 ns",
-        "memory.capacity": "unlimited", "memory.energy": "1 pJ/b"}  # fmt: skip
+EDGE = {
+    "memory.kind": "ddr5_6400",
+    "memory.attached": "edge",
+    "memory.bandwidth": "16 GB/s",
+    "memory.latency": "100 ns",
+    "memory.capacity": "unlimited",
+    "memory.energy": "1 pJ/b",
+}
 
 
 def dram(kind, sizes, group="", number=0):
     stream = "load" if kind == DRAM_READ else "store"
-    return Task(id=number, kind=kind, label="dram", block="ffn", phase="forward", token_tile=0, after=(), group=group,
-                stream=stream, tile_bytes=tuple(sizes))  # fmt: skip
+    return Task(
+        id=number,
+        kind=kind,
+        label="dram",
+        block="ffn",
+        phase="forward",
+        token_tile=0,
+        after=(),
+        group=group,
+        stream=stream,
+        tile_bytes=tuple(sizes),
+    )
 
 
 def only(tile, size, tiles):

@@ -20,9 +20,10 @@ def built(tmp_path, layers=2, package_changes=None, **plan):
 def deep(layers):
     """The 405B step on 256 dies, of as many layers as asked for."""
     return build_trace(
-        load_package("hecaton_16x16_standard"), load_model("llama3.1-405b", {"layers": layers}),
+        load_package("hecaton_16x16_standard"),
+        load_model("llama3.1-405b", {"layers": layers}),
         load_plan({"batch": 16, "micro_batch": 2, "sequence": 512, "token_tile": 256, "capacity": "warn"}),
-    )  # fmt: skip
+    )
 
 
 every_method = pytest.mark.parametrize("method", METHODS)
@@ -31,8 +32,10 @@ every_method = pytest.mark.parametrize("method", METHODS)
 @every_method
 def test_all_micro_batches_pass_each_block_forward_then_backward_in_reverse_then_the_update(tmp_path, method):
     trace = built(tmp_path, method=method)
-    order = [(trace.kinds[body.kind].phase, trace.kinds[body.kind].block, body.layer, body.micro_batch)
-             for body in trace.bodies]  # fmt: skip
+    order = [
+        (trace.kinds[body.kind].phase, trace.kinds[body.kind].block, body.layer, body.micro_batch)
+        for body in trace.bodies
+    ]
     blocks = [("embedding", -1), *((block, layer) for layer in range(2) for block in ("attention", "ffn")), ("head", 2)]
     passes = [("forward", *block, number) for block in blocks for number in range(4)]
     passes += [("backward", *block, number) for block in blocks[::-1] for number in range(4)]
@@ -100,10 +103,14 @@ def test_a_block_loads_what_the_block_before_has_finished_writing(tmp_path, meth
         if len(set(phases)) != 1 or count >= LOOK_AHEAD_BODIES:
             continue
         name = "d y" if phases[0] == "backward" else "x"
-        stored = {task.id for task in trace.kinds[trace.bodies[writer].kind].tasks
-                  if task.kind == DRAM_WRITE and task.label.split()[-1].endswith("x" if name == "d y" else "y")}  # fmt: skip
-        loads = [task for task in trace.kinds[body.kind].tasks
-                 if task.kind == DRAM_READ and f"read {name}" in task.label]  # fmt: skip
+        stored = {
+            task.id
+            for task in trace.kinds[trace.bodies[writer].kind].tasks
+            if task.kind == DRAM_WRITE and task.label.split()[-1].endswith("x" if name == "d y" else "y")
+        }
+        loads = [
+            task for task in trace.kinds[body.kind].tasks if task.kind == DRAM_READ and f"read {name}" in task.label
+        ]
         assert loads or trace.kinds[body.kind].block == "head"
         for load in loads:
             known = ancestors(trace, place, load.id, set())
