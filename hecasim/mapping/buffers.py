@@ -32,6 +32,10 @@ def turns(program: Program, token_tiles: int) -> Iterator[tuple[Turn, Section]]:
             yield Turn(number, part, parts), section
 
 
+RESIDUALS = ("x", "d x")
+"""A residual that every tile holds may wait as one slice each: it is added before the sums are spread."""
+
+
 def tensor_of(name: str) -> str:
     """The tensor (or gradient) of a value's name, without its layout."""
     return name.split(" [", maxsplit=1)[0]
@@ -56,8 +60,7 @@ def weight_bytes(values: Sequence[Value]) -> int:
 class Lives:
     """When each value of a body takes SRAM and when it gives it back.
 
-    A value that waits for a later section waits as one slice per copy: a residual that every tile holds
-    is kept as 1/N and added before the sums are spread.
+    A residual that waits for a later section waits as one slice per copy (see RESIDUALS).
     """
 
     def __init__(self, program: Program, token_tiles: int) -> None:
@@ -177,8 +180,8 @@ def _windows(program: Program) -> dict[str, int]:
 
 
 def _slice(value: Value, size: int) -> int:
-    """A value's bytes as it waits: one slice per copy."""
-    return -(-size // value.layout.copies)
+    """What waits of a value between sections: of a residual one part per copy, of anything else the whole."""
+    return -(-size // value.layout.copies) if tensor_of(value.name) in RESIDUALS else size
 
 
 def _buffer_kind(value: Value) -> str:

@@ -28,7 +28,7 @@ def gemm_cycles(core: SystolicCoreSpec, count: int, m: int, n: int, k: int) -> i
     preload = 0 if core.dataflow == "os" else core.rows
     skew = core.rows + core.columns - 2
     if core.fold_overlap:
-        return per_array * max(stream, preload) + preload + skew
+        return preload + (per_array - 1) * max(stream, preload) + stream + skew
     return per_array * (preload + stream + skew)
 
 

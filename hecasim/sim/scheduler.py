@@ -152,6 +152,8 @@ class Scheduler:
         """What folding has skipped: simulated time is the clock's plus this."""
         self.rows: list[Row] = []
         self._boundary_due = False
+        self._gate: Cause | None = None
+        """The task whose end let the last body be issued."""
         self._bodies_left = clock.env.event()
         clock.env.process(self.issue())
         self.folder = Folder(self) if fold else None
@@ -191,7 +193,7 @@ class Scheduler:
         for task, waits in enumerate(run.waits):
             for tile in range(tiles):
                 if not waits[tile] and not compiled.waits[task]:
-                    self._start(run, task, tile, None)
+                    self._start(run, task, tile, self._gate)
 
     # --- starting ---------------------------------------------------------------------------------------------
 
@@ -299,6 +301,7 @@ class Scheduler:
         self.add_row(row)
         run.tasks_left -= 1
         if not run.tasks_left:
+            self._gate = run.causes[task]
             self._body_ended(run)
 
     def add_row(self, row: Row) -> None:

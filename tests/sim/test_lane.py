@@ -29,12 +29,14 @@ def test_the_slowest_lane_of_a_route_sets_the_pace_wherever_it_stands(rates):
     assert sink.landings == [(3 * 10 + 1000 // min(rate for rate in rates if rate), 0)]
 
 
-def test_what_came_over_a_slow_lane_holds_the_next_one_as_long():
+def test_what_came_over_a_slow_lane_lands_late_but_holds_the_next_one_only_for_its_own_time():
     clock = fresh()
     slow, fast = lanes(clock, 1, 10)
-    send(clock, [slow, fast], 100, Sink(clock))
+    sink = Sink(clock)
+    send(clock, [slow, fast], 100, sink)
     clock.run()
-    assert (slow.busy_ps, fast.busy_ps) == (100, 100)
+    assert (slow.busy_ps, fast.busy_ps) == (100, 10)
+    assert clock.now == slow.latency_ps + fast.latency_ps + 100
 
 
 @given(st.integers(0, 10**5), st.integers(10, 10**5))
