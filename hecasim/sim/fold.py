@@ -13,16 +13,15 @@ from __future__ import annotations
 import marshal
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hecasim.sim.body import BodyRun
 from hecasim.sim.lane import Lane, Segment
 from hecasim.sim.memory import Fork
-
-if TYPE_CHECKING:
-    from hecasim.sim.scheduler import BodyRun, Scheduler
+from hecasim.sim.scheduler import Scheduler
 
 REMEMBERED_BOUNDARIES = 512
 """Older boundaries are forgotten, so that a run that never recurs does not grow."""

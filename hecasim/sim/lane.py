@@ -8,6 +8,7 @@ Not modelled at this fidelity: finite router buffers, virtual channels, flits, t
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +17,6 @@ from hecasim.units import PS_PER_S
 
 if TYPE_CHECKING:
     from hecasim.sim.clock import Clock
-    from hecasim.sim.station import Station
 
 Span = tuple[int, int]
 """First and one past the last byte of a segment within its message."""
@@ -80,11 +80,14 @@ class Lane:
     """One directed lane with its queues, its busy time and its counts."""
 
     __slots__ = ("_hold", "alarmed", "arrivals", "asking", "busy_ps", "bytes_carried", "clock", "free_at", "latency_ps",
-                 "name", "pointer", "queues", "rate", "segments", "station", "wait_ps", "waiting")  # fmt: skip
+                 "name", "pointer", "queues", "rate", "rouse", "segments", "wait_ps", "waiting")  # fmt: skip
 
-    def __init__(self, clock: Clock, station: Station, name: str, bytes_per_s: int | None, latency_ps: int) -> None:
+    def __init__(
+        self, clock: Clock, rouse: Callable[[Lane], None], name: str, bytes_per_s: int | None, latency_ps: int
+    ) -> None:
         self.clock = clock
-        self.station = station
+        self.rouse = rouse
+        """Called when the lane falls free while segments wait."""
         self.name = name
         self.rate = bytes_per_s
         self.latency_ps = max(1, latency_ps)
@@ -130,7 +133,7 @@ class Lane:
             self._start(self._next(), now)
         if self.waiting and not self.alarmed:
             self.alarmed = True
-            self.clock.at(self.free_at, self.station.rouse, self)
+            self.clock.at(self.free_at, self.rouse, self)
 
     def _next(self) -> Segment:
         """Round-robin: the first waiting stream after the one served last."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hecasim.errors import ConfigError
 from hecasim.sim.clock import Clock
+from hecasim.sim.fold import Folder
 from hecasim.sim.hardware import Hardware
 from hecasim.sim.lane import FreeLane, Lane
 from hecasim.sim.scheduler import Progress, Scheduler
@@ -37,11 +38,14 @@ def replay(
     log = Log.empty(trace, keep_spans)
     if not contention:
         trace = replace(trace, options={**trace.options, "segment_bytes": WHOLE})
-    scheduler = Scheduler(clock, trace, package, log, progress, fold, Lane if contention else FreeLane)
+    scheduler = Scheduler(clock, trace, package, log, progress, Lane if contention else FreeLane)
+    folder = Folder(scheduler)
+    if fold:
+        scheduler.on_boundary = folder.boundary
     clock.run()
     scheduler.check_finished()
     log.close(scheduler.offset_ps)
-    log.folded_bodies = scheduler.folder.skipped_bodies if scheduler.folder else 0
+    log.folded_bodies = folder.skipped_bodies
     log.happenings = clock.happenings
     _count(log, scheduler.hardware)
     return log

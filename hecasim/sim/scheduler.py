@@ -7,122 +7,23 @@ Progress is explicit: one counter per (task, tile) of the live bodies. A body is
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple
+from typing import Any
 
 import simpy
 
 from hecasim.errors import Stalled
-from hecasim.mapping.compute import duration_ps, sram_bytes
+from hecasim.sim.body import BodyRun, Job, Row
 from hecasim.sim.clock import Clock
+from hecasim.sim.compiled import CompiledKind
 from hecasim.sim.exchange import Exchange, Schedule
-from hecasim.sim.fold import Folder
 from hecasim.sim.hardware import Hardware
 from hecasim.sim.lane import Lane
 from hecasim.sim.memory import Multicast, Transfers
 from hecasim.specs import PackageSpec
-from hecasim.trace.log import CLASSES, PHASES, Cause, Log, class_of, kind_label
-from hecasim.trace.task import COLLECTIVE, COMPUTE, LOOK_AHEAD_BODIES, Body, BodyKind, Task, Trace
+from hecasim.trace.log import CLASSES, Cause, Log, kind_label
+from hecasim.trace.task import COLLECTIVE, COMPUTE, LOOK_AHEAD_BODIES, Trace
 
 Progress = Callable[[float, str], None]
-
-
-class Compiled:
-    """One task of a body kind with everything that does not change from body to body."""
-
-    __slots__ = ("duration", "flops", "kind", "phase", "readers", "schedules", "sent_bytes", "spec", "sram_bytes",
-                 "vector_operations")  # fmt: skip
-
-    def __init__(self, task: Task, hardware: Hardware, trace: Trace, cache: dict[Any, list[Schedule]]) -> None:
-        package, tiles = hardware.package, trace.tiles
-        self.spec = task
-        self.kind = class_of(task)
-        self.phase = PHASES.index(task.phase)
-        self.readers: list[int] = []
-        self.duration: list[int] = []
-        self.schedules: list[Schedule] = []
-        self.sent_bytes = self.flops = self.sram_bytes = self.vector_operations = 0
-        if task.kind == COMPUTE:
-            element = int(trace.options["element_bytes"])
-            durations = [duration_ps(package.chiplet, work, element) for work in task.work]
-            classes = task.work_of or (0,) * tiles
-            self.duration = [durations[number] for number in classes]
-            for number, work in enumerate(task.work):
-                times = classes.count(number)
-                self.flops += work.flops * times
-                self.vector_operations += work.vector_operations * times
-                self.sram_bytes += sram_bytes(package.chiplet, work, element) * times
-        elif task.kind == COLLECTIVE and task.size_bytes:
-            key = (task.algorithm, task.group, task.size_bytes)
-            if key not in cache:
-                cache[key] = [
-                    Schedule(hardware, task.algorithm, members, task.size_bytes, trace.options)
-                    for members in trace.groups[task.group]
-                ]
-            self.schedules = cache[key]
-            self.sent_bytes = sum(sum(schedule.link_bytes().values()) for schedule in self.schedules)
-
-
-class CompiledKind:
-    """A body kind ready to run."""
-
-    def __init__(self, kind: BodyKind, hardware: Hardware, trace: Trace, cache: dict[Any, list[Schedule]]) -> None:
-        self.kind = kind
-        self.tasks = [Compiled(task, hardware, trace, cache) for task in kind.tasks]
-        for task in kind.tasks:
-            for offset, before in task.after:
-                if offset == 0:
-                    self.tasks[before].readers.append(task.id)
-        self.waits = [sum(offset == 0 for offset, _ in task.after) for task in kind.tasks]
-        self.outside = [[after for after in task.after if after.offset] for task in kind.tasks]
-
-
-class Row(NamedTuple):
-    """A task that has ended everywhere, for layers.csv."""
-
-    body: int
-    task: int
-    kind: int
-    start_ps: int
-    end_ps: int
-
-    def shifted(self, bodies: int, by_ps: int) -> Row:
-        return self._replace(body=self.body + bodies, start_ps=self.start_ps + by_ps, end_ps=self.end_ps + by_ps)
-
-
-class BodyRun:
-    """A live body: what every tile still waits for."""
-
-    __slots__ = ("causes", "compiled", "done", "first", "flights", "index", "left", "outside", "place", "started",
-                 "tasks_left", "waits")  # fmt: skip
-
-    def __init__(self, index: int, place: Body, compiled: CompiledKind, tiles: int) -> None:
-        self.index, self.place, self.compiled = index, place, compiled
-        count = len(compiled.tasks)
-        self.waits = [bytearray([wait]) * tiles for wait in compiled.waits]
-        self.done = [bytearray(tiles) for _ in range(count)]
-        self.left = [tiles] * count
-        self.tasks_left = count
-        self.started: list[dict[int, int]] = [{} for _ in range(count)]
-        self.first = [-1] * count
-        self.outside: list[list[tuple[BodyRun, int]]] = [[] for _ in range(count)]
-        self.flights: dict[int, Any] = {}
-        self.causes: list[Cause | None] = [None] * count
-
-
-class _Job:
-    """A compute task on its way through a core."""
-
-    __slots__ = ("run", "scheduler", "task", "tile")
-
-    def __init__(self, scheduler: Scheduler, run: BodyRun, task: int, tile: int) -> None:
-        self.scheduler, self.run, self.task, self.tile = scheduler, run, task, tile
-
-    def begin(self, now: int) -> None:
-        """The core takes the task up."""
-        run, task, tile = self.run, self.task, self.tile
-        compiled = run.compiled.tasks[task]
-        self.scheduler.log.tiles[tile].begin(compiled.kind, compiled.phase, now)
-        run.started[task][tile] = now
 
 
 class Scheduler:
@@ -135,7 +36,6 @@ class Scheduler:
         package: PackageSpec,
         log: Log,
         progress: Progress | None,
-        fold: bool,
         lane_kind: type[Lane] = Lane,
     ) -> None:
         self.clock, self.trace, self.log, self.progress = clock, trace, log, progress
@@ -156,7 +56,8 @@ class Scheduler:
         """The task whose end let the last body be issued."""
         self._bodies_left = clock.env.event()
         clock.env.process(self.issue())
-        self.folder = Folder(self) if fold else None
+        self.on_boundary: Callable[[], None] | None = None
+        """Called when the picosecond in which a body ended everywhere is over."""
 
     def issue(self) -> Generator[simpy.Event, Any, None]:
         """Process: issue bodies in trace order, as far ahead as the look-ahead allows."""
@@ -215,7 +116,7 @@ class Scheduler:
         if spec.kind == COMPUTE:
             duration = compiled.duration[tile]
             if duration:
-                self.hardware.cores[tile].request(run.index, task, duration, _Job(self, run, task, tile))
+                self.hardware.cores[tile].request(run.index, task, duration, Job(self.log, run, task, tile))
             else:
                 run.started[task][tile] = now
                 self._end(run, task, tile)
@@ -262,7 +163,7 @@ class Scheduler:
 
     # --- ending -----------------------------------------------------------------------------------------------
 
-    def _computed(self, job: _Job) -> None:
+    def _computed(self, job: Job) -> None:
         self.log.tiles[job.tile].end(job.run.compiled.tasks[job.task].kind, self.clock.now)
         self._end(job.run, job.task, job.tile)
 
@@ -296,7 +197,7 @@ class Scheduler:
         if now == self.log.end_ps:
             self.log.last_cause = run.causes[task]
         row = Row(run.index, task, run.place.kind, run.first[task] + self.offset_ps, now + self.offset_ps)
-        if self.folder:
+        if self.on_boundary:
             self.rows.append(row)
         self.add_row(row)
         run.tasks_left -= 1
@@ -332,15 +233,15 @@ class Scheduler:
 
     def _boundary(self, _: simpy.Event) -> None:
         self._boundary_due = False
-        if self.folder:
-            self.folder.boundary()
+        if self.on_boundary:
+            self.on_boundary()
 
     def _body_ended(self, run: BodyRun) -> None:
         self.ended.add(run.index)
         del self.live[run.index]
         if self.progress:
             self.progress((run.index + 1) / len(self.trace.bodies), run.compiled.kind.name)
-        if self.folder and not self._boundary_due:
+        if self.on_boundary and not self._boundary_due:
             self._boundary_due = True
             self.clock.after_grants(self._boundary)
         if self.next_body < len(self.trace.bodies) and not self._bodies_left.triggered:

@@ -30,7 +30,7 @@ class Station:
 
     def lane(self, name: str, bytes_per_s: int | None, latency_ps: int) -> Lane:
         """Add a lane that this station serves."""
-        lane = self.lane_kind(self.clock, self, name, bytes_per_s, latency_ps)
+        lane = self.lane_kind(self.clock, self.rouse, name, bytes_per_s, latency_ps)
         self.lanes.append(lane)
         return lane
 
