@@ -2,7 +2,8 @@
 
 from hecasim.mapping.buffers import Buffer
 from hecasim.mapping.work import Work
-from hecasim.trace.build import Prepared, assemble, build_trace, prepare
+from hecasim.trace.build import assemble, build_trace
+from hecasim.trace.prepare import Prepared, prepare
 from hecasim.trace.task import After, Body, BodyKind, Task, Trace
 
 __all__ = [

@@ -1,0 +1,161 @@
+"""What is decided of a step before its tasks are written: what is `auto`, the programs, whether they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from hecasim.errors import ConfigError
+from hecasim.mapping.dram import check_capacity, distinct_bytes, footprint
+from hecasim.mapping.sram import choose_token_tile, held_bytes, resident_blocks
+from hecasim.parallel import METHODS, Method
+from hecasim.parallel.derive import (
+    Setting,
+    Sharding,
+    derive_backward,
+    derive_forward,
+    derive_update,
+    model_product_flops,
+    saved_values,
+)
+from hecasim.parallel.layout import Axes
+from hecasim.parallel.program import Program
+from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
+from hecasim.workload import Block, blocks_of
+from hecasim.workload.layers import extents_of
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything known about a step before its tasks are written down."""
+
+    package: PackageSpec
+    model: ModelSpec
+    plan: PlanSpec
+    method: Method
+    axes: Axes
+    shardings: Mapping[str, Sharding]
+    programs: Mapping[tuple[str, str], Program]
+    resident: Mapping[tuple[str, str], bool]
+    token_tile: int
+    parts: int
+    activation_peak_bytes: int
+    dram_by_class: Mapping[str, int]
+    remarks: tuple[str, ...]
+    """What a reader of the result must know: limits only warned of, rules that applied."""
+
+    @property
+    def micro_batches(self) -> int:
+        return self.plan.batch // int(self.plan.micro_batch)
+
+
+def prepare(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Prepared:
+    """Resolve what is `auto`, derive every block's programs, and check that they fit."""
+    method = _method(plan)
+    axes = _axes(package, plan, method)
+    plan = plan.model_copy(update={"micro_batch": _micro_batch(package, model, plan)})
+    sequences = int(plan.micro_batch)
+    extents = extents_of(model, sequences, plan.sequence)
+    setting = Setting(
+        method, axes, extents, plan.bytes_per_element, plan.options.regather, plan.causal_skip,
+        plan.attention == "materialised", plan.options.chunks,
+    )  # fmt: skip
+    blocks = blocks_of(model, setting.materialised)
+    shardings = {name: Sharding(block, setting) for name, block in blocks.items()}
+    programs: dict[tuple[str, str], Program] = {}
+    for name, sharding in shardings.items():
+        programs[(name, "forward")] = derive_forward(sharding)
+        programs[(name, "backward")] = derive_backward(sharding)
+        programs[(name, "update")] = derive_update(sharding)
+    training = {key: program for key, program in programs.items() if key[1] != "update"}
+    sram = package.chiplet.sram
+    resident = resident_blocks(training, sram.weights_bytes)
+    tiling = choose_token_tile(
+        list(training.values()), sequences * plan.sequence, plan.token_tile, sram.activations_bytes,
+        refuse=plan.capacity == "refuse", at_once=2 if plan.overlap == "chunk" else 1,
+    )  # fmt: skip
+    by_class = _footprint(model, plan, shardings)
+    remarks = [*_sram_remarks(package, training, resident, tiling.peak_bytes)]
+    excess = check_capacity(package, plan, by_class)
+    if excess:
+        remarks.append(excess)
+    return Prepared(
+        package, model, plan, method, axes, shardings, programs, resident, tiling.token_tile, tiling.parts,
+        tiling.peak_bytes, by_class, tuple(remarks),
+    )  # fmt: skip
+
+
+def _method(plan: PlanSpec) -> Method:
+    method = METHODS[plan.method](plan.options)
+    if plan.options.realise:
+        rounds = plan.options.realise == "rounds"
+        form = "rounds" if rounds else "ring"
+        gathers = {kind: f"{form}.{kind}" for kind in ("all_gather", "reduce_scatter")}
+        method = replace(method, algorithms={**method.algorithms, **gathers}, rounds=rounds)
+    return method
+
+
+def _axes(package: PackageSpec, plan: PlanSpec, method: Method) -> Axes:
+    rows, columns = package.topology.rows, package.topology.columns
+    if plan.grid is not None and dict(plan.grid) != {"r": rows, "c": columns}:
+        raise ConfigError(
+            f"plan.grid: found {dict(plan.grid)}; expected the package's own, {{'r': {rows}, 'c': {columns}}}"
+        )
+    objection = method.objection(rows, columns)
+    if objection:
+        raise ConfigError(f"plan.method: {objection}; methods for any grid: hecaton, megatron, megatron_sp")
+    return (("r", rows), ("c", columns))
+
+
+def _micro_batch(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> int:
+    """Sequences that stream at once: `auto` gives every tile a whole head, sequences x heads >= tiles."""
+    if isinstance(plan.micro_batch, int):
+        if plan.batch % plan.micro_batch:
+            raise ConfigError(
+                f"plan.micro_batch: found {plan.micro_batch}; expected a divisor of plan.batch ({plan.batch})"
+            )
+        return plan.micro_batch
+    wanted = max(1, package.topology.rows * package.topology.columns // model.heads)
+    return next(size for size in range(1, plan.batch + 1) if plan.batch % size == 0 and size >= min(wanted, plan.batch))
+
+
+def _footprint(model: ModelSpec, plan: PlanSpec, shardings: Mapping[str, Sharding]) -> dict[str, int]:
+    saved = sum(
+        times * distinct_bytes(saved_values(shardings[name]))
+        for name, times in (("embedding", 1), ("attention", model.layers), ("ffn", model.layers), ("head", 1))
+    )
+    attention = shardings["attention"]
+    boundary = distinct_bytes([attention.value("x", attention.rest["x"])])
+    saved += boundary * (2 * model.layers + 1)
+    return footprint(model, plan, saved, boundary * (plan.batch // int(plan.micro_batch)))
+
+
+def _sram_remarks(
+    package: PackageSpec, programs: Mapping[tuple[str, str], Program], resident: Mapping[tuple[str, str], bool],
+    peak_bytes: int,
+) -> list[str]:  # fmt: skip
+    sram = package.chiplet.sram
+    remarks = []
+    for key, stays in resident.items():
+        if not stays:
+            need = held_bytes(programs[key]) / 2**20
+            remarks.append(
+                f"{key[0]} {key[1]}: {need:.2f} MiB of weights and gradients per tile exceed the weight buffer; "
+                "they are read again, and gradients written, for every token tile"
+            )
+    if sram.activations_bytes is not None and peak_bytes > sram.activations_bytes:
+        remarks.append(
+            f"activation SRAM exceeded: {peak_bytes / 2**20:.2f} MiB needed, "
+            f"{sram.activations_bytes / 2**20:.2f} MiB present"
+        )
+    return remarks
+
+
+def model_flops(prepared: Prepared) -> int:
+    """FLOPs of the step on the unsplit model: forward products, and twice that backward (no recomputation)."""
+    extents = extents_of(prepared.model, int(prepared.plan.micro_batch), prepared.plan.sequence)
+    blocks: dict[str, Block] = {name: sharding.block for name, sharding in prepared.shardings.items()}
+    layers = prepared.model.layers
+    times = {"embedding": 1, "attention": layers, "ffn": layers, "head": 1}
+    forward = sum(times[name] * model_product_flops(block, extents) for name, block in blocks.items())
+    return 3 * forward * prepared.micro_batches
