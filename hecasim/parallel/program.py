@@ -132,6 +132,8 @@ class Program:
     """Gathered operands and partial results pass through two panels (SUMMA) instead of standing whole."""
     panels: int = 1
     """Pipelined chunks in which each round's tile travels."""
+    layerwise: bool = False
+    """What one section hands to another goes through DRAM."""
 
     @property
     def steps(self) -> Iterator[Step]:

@@ -38,6 +38,7 @@ class Setting:
     causal_skip: bool = False
     materialised: bool = False
     chunks: int = 1
+    layerwise: bool = False
 
 
 class Sharding:

@@ -31,8 +31,14 @@ class Walk:
         self._brought: dict[tuple[str, bool], dict[Layout, None]] = {}
 
     def enter(self, level: Level) -> None:
-        """Core attention needs all tokens at once; every other level streams, and neighbours share a section."""
-        self.enter_section(tiled=not any(operator.is_core for operator in level))
+        """Core attention needs all tokens at once; every other level streams, and neighbours share a section.
+
+        In the layerwise schedule every level is a section of its own.
+        """
+        tiled = not any(operator.is_core for operator in level)
+        if self.sharding.setting.layerwise:
+            self.program.sections.append(Section(tiled))
+        self.enter_section(tiled)
 
     def enter_section(self, tiled: bool) -> None:
         if not self.program.sections or self.program.sections[-1].tiled != tiled:

@@ -35,7 +35,7 @@ class PlanSpec(Spec):
     token_tile: CountOrAuto = "auto"
     attention: Literal["streamed", "materialised"] = "streamed"
     causal_skip: bool = False
-    schedule: Literal["fused"] = "fused"
+    schedule: Literal["fused", "layerwise", "reload_weights"] = "fused"
     overlap: Literal["none", "micro_batch", "chunk"] = "micro_batch"
     recompute: Literal["none"] = "none"
     precision: Literal["bf16", "fp16", "fp32", "fp8"] = "bf16"

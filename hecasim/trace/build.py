@@ -43,11 +43,19 @@ class _Assembly:
         """(block, layer) -> the last body that stored its gradients, and the stores."""
 
     def pass_over(self, phase: str, blocks: list[tuple[str, int]]) -> None:
-        """All micro-batches through each block in turn."""
+        """All micro-batches through each block in turn; with `reload_weights` each through all blocks in turn."""
         count = self.prepared.micro_batches
-        for block, layer in blocks:
-            for micro_batch in range(count):
-                self.body(block, phase, layer, micro_batch, count)
+        if self.reloads:
+            order = [(block, layer, micro) for micro in range(count) for block, layer in blocks]
+        else:
+            order = [(block, layer, micro) for block, layer in blocks for micro in range(count)]
+        for block, layer, micro_batch in order:
+            self.body(block, phase, layer, micro_batch, count)
+
+    @property
+    def reloads(self) -> bool:
+        """Whether weights come again for every micro-batch."""
+        return self.prepared.plan.schedule == "reload_weights"
 
     def body(self, block: str, phase: str, layer: int, micro_batch: int, count: int) -> None:
         context = self._context(block, phase, micro_batch, count)
@@ -92,10 +100,12 @@ class _Assembly:
         return tuple(units[-2:])
 
     def _context(self, block: str, phase: str, micro_batch: int, count: int) -> Context:
-        first, last = micro_batch == 0, micro_batch == count - 1
+        first, last = micro_batch == 0 or self.reloads, micro_batch == count - 1 or self.reloads
+        resident = self.prepared.resident[(block, phase)]
         return Context(
-            loads_weights=first, accumulates_first=first and phase == "backward", stores_gradients=last,
-            before=self._units(), inputs_written=self._writers(count),
+            loads_weights=first, accumulates_first=phase == "backward" and (first if resident else micro_batch == 0),
+            stores_gradients=last, before=self._units(), inputs_written=self._writers(1 if self.reloads else count),
+            resumes_gradients=self.reloads and phase == "backward" and micro_batch > 0,
             weights_after=self._weights_after(block, phase) if first else (),
             gradients_after=self._gradients_after(block, phase) if first else (),
         )  # fmt: skip

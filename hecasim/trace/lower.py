@@ -56,6 +56,8 @@ class Context(NamedTuple):
     """The last units before this body, latest last (at most two)."""
     inputs_written: tuple[After, ...] = ()
     """Stores, within the look-ahead, of what this body loads."""
+    resumes_gradients: bool = False
+    """Gradients of earlier micro-batches come back from DRAM before this one adds to them."""
     weights_after: tuple[After, ...] = ()
     gradients_after: tuple[After, ...] = ()
 
@@ -103,6 +105,8 @@ class _Body:
         self.program, self.context, self.lowering = program, context, lowering
         self.tasks: list[Task] = []
         self.units: list[Unit] = list(context.before)
+        self.written: list[tuple[Turn, tuple[int, ...]]] = []
+        """What every turn so far stores."""
         self.last_section: list[Unit] = []
         """Units of the section that was written last."""
         self.lives = Lives(program, lowering.token_tiles)
@@ -114,6 +118,8 @@ class _Body:
         arriving: list[int] = []
         if self.context.loads_weights and self.resident:
             arriving = self._weight_reads(self.context.weights_after, take=True)
+            if self.context.resumes_gradients and self.program.gradients:
+                arriving.append(self._gradient_read(self.context.weights_after, 0))
         waits = self.context.gradients_after
         for turn, section in turns(self.program, self.lowering.token_tiles):
             self._unit(turn, section, arriving, waits)
@@ -141,6 +147,7 @@ class _Body:
             last = tuple(task.task for task in ready if task.offset == 0)
         stores = self._stores(turn, section, tuple(After(0, task) for task in last))
         self.units.append(Unit(0, last, stores))
+        self.written.append((turn, stores))
         self.last_section = [*(self.last_section if turn.part else ()), self.units[-1]]
 
     def _work_before(self, turn: Turn) -> list[After]:
@@ -158,7 +165,7 @@ class _Body:
             after = (*self.units[-1].work_ends(), *self.units[-1].stores_end()) if self.units else ()
         else:
             after = self.units[-2].work_ends() if len(self.units) > 1 else ()
-        after = in_order([*after, *self.context.inputs_written])
+        after = in_order([*after, *self.context.inputs_written, *self._sections_written(turn)])
         made = []
         for group, values in self._by_copies(section.loads).items():
             takes = tuple(self.lives.take(value, turn) for value in values)
@@ -168,6 +175,17 @@ class _Body:
         if not self.resident and uses_weights(section):
             made += self._reload_weights(after, turn)
         return made
+
+    def _sections_written(self, turn: Turn) -> list[After]:
+        """Layerwise, what earlier sections of this body stored must be there before it is loaded."""
+        if not self.program.layerwise:
+            return []
+        return [
+            After(0, task)
+            for other, tasks in self.written
+            if other.section < turn.section and (other.part == turn.part or other.parts != turn.parts)
+            for task in tasks
+        ]
 
     def _stores(self, turn: Turn, section: Section, after: tuple[After, ...]) -> tuple[int, ...]:
         made = []
@@ -216,9 +234,12 @@ class _Body:
         made = self._weight_reads(after, take=False, part=turn.part)
         opening = self.context.accumulates_first and not self.gradient_stores
         if self.program.gradients and not opening:
-            sizes = total_bytes(self.program.gradients)
-            made.append(self._dram(DRAM_READ, "read gradients", "weights", sizes, "", after, turn.part))
+            made.append(self._gradient_read(after, turn.part))
         return made
+
+    def _gradient_read(self, after: Sequence[After], part: int) -> int:
+        sizes = total_bytes(self.program.gradients)
+        return self._dram(DRAM_READ, "read gradients", "weights", sizes, "", after, part)
 
     def _gradient_write(self, after: Sequence[After], part: int = 0) -> int:
         sizes = written_bytes(self.program.gradients)

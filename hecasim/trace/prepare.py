@@ -18,6 +18,7 @@ from hecasim.parallel.derive import (
     model_product_flops,
     saved_values,
 )
+from hecasim.parallel.layerwise import through_dram
 from hecasim.parallel.layout import Axes
 from hecasim.parallel.program import Program
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
@@ -58,14 +59,15 @@ def prepare(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Prepared:
     extents = extents_of(model, sequences, plan.sequence)
     setting = Setting(
         method, axes, extents, plan.bytes_per_element, plan.options.regather, plan.causal_skip,
-        plan.attention == "materialised", plan.options.chunks,
+        plan.attention == "materialised", plan.options.chunks, plan.schedule == "layerwise",
     )  # fmt: skip
     blocks = blocks_of(model, setting.materialised)
     shardings = {name: Sharding(block, setting) for name, block in blocks.items()}
     programs: dict[tuple[str, str], Program] = {}
     for name, sharding in shardings.items():
-        programs[(name, "forward")] = derive_forward(sharding)
-        programs[(name, "backward")] = derive_backward(sharding)
+        passes = {"forward": derive_forward(sharding), "backward": derive_backward(sharding)}
+        for phase, program in passes.items():
+            programs[(name, phase)] = through_dram(program) if setting.layerwise else program
         programs[(name, "update")] = derive_update(sharding)
     training = {key: program for key, program in programs.items() if key[1] != "update"}
     sram = package.chiplet.sram

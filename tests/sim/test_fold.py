@@ -30,10 +30,13 @@ def assert_same(plain, fast):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("overlap", ["none", "micro_batch"])
-@pytest.mark.parametrize("micro_batch", [1, 2, 4])
-def test_folding_changes_no_number_and_skips_bodies(tmp_path, method, overlap, micro_batch):
-    package, _, plan = tiny_inputs(tmp_path, method=method, overlap=overlap, micro_batch=micro_batch)
+@pytest.mark.parametrize("overlap", ["none", "micro_batch", "chunk"])
+@pytest.mark.parametrize("schedule", ["fused", "layerwise", "reload_weights"])
+@pytest.mark.parametrize("micro_batch", [1, 4])
+def test_folding_changes_no_number_and_skips_bodies(tmp_path, method, overlap, schedule, micro_batch):
+    package, _, plan = tiny_inputs(
+        tmp_path, method=method, overlap=overlap, schedule=schedule, micro_batch=micro_batch, token_tile=32
+    )
     model = load_model(tmp_path / "model.yaml", {"layers": "10"})
     plain, fast = both_engines(package, model, plan)
     assert_same(plain, fast)
