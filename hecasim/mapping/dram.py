@@ -6,9 +6,11 @@ gradients in the training precision, and for Adam an fp32 master copy and two fp
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from hecasim.errors import InfeasiblePlan
+from hecasim.mapping.ports import ports_of_tiles
 from hecasim.parallel.program import Value
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
 
@@ -60,17 +62,39 @@ def channel_count(package: PackageSpec) -> int:
     return 2 * (rows + columns) if package.memory.attached == "edge" else rows * columns
 
 
+def fullest_channel_share(package: PackageSpec, dram_map: str) -> tuple[int, int]:
+    """Of the package's data, the part that lies behind its fullest channel: (tiles it serves, tiles in all).
+
+    Every tile keeps an equal part of the data behind its own port, so a map that uses few ports fills them sooner.
+    """
+    served = Counter(port.channel for port in ports_of_tiles(package, dram_map))
+    return max(served.values()), sum(served.values())
+
+
 def check_capacity(package: PackageSpec, plan: PlanSpec, by_class: dict[str, int]) -> str | None:
-    """Refuse a plan that does not fit DRAM, or say so where the plan only wants a warning."""
-    capacity, needed = dram_capacity_bytes(package), sum(by_class.values())
-    if capacity is None or needed <= capacity or not package.memory.enforce_capacity:
+    """Refuse a plan that does not fit DRAM, in all or behind one channel, or say so where it only wants a warning."""
+    one, needed = package.memory.capacity_bytes, sum(by_class.values())
+    if one is None or not package.memory.enforce_capacity:
         return None
-    parts = ", ".join(f"{name} {size / 2**30:.1f} GiB" for name, size in by_class.items() if size)
+    capacity = one * channel_count(package)
+    served, tiles = fullest_channel_share(package, plan.dram_map)
+    behind_one = -(-needed * served // tiles)
+    parts = ", ".join(f"{name} {_gib(size)}" for name, size in by_class.items() if size)
+    if needed > capacity:
+        resource, need, have = "DRAM capacity of the package", f"{_gib(needed)} ({parts})", _gib(capacity)
+    elif behind_one > one:
+        resource = f"DRAM capacity of one channel, with dram_map {plan.dram_map}"
+        need, have = f"{_gib(behind_one)} (1/{tiles // served} of {_gib(needed)}: {parts})", _gib(one)
+    else:
+        return None
     if plan.capacity == "warn":
-        return f"DRAM capacity exceeded: {needed / 2**30:.1f} GiB needed ({parts}), {capacity / 2**30:.1f} GiB present"
+        return f"{resource} exceeded: {need} needed, {have} present"
     raise InfeasiblePlan(
-        resource="DRAM capacity of the package", needed=f"{needed / 2**30:.1f} GiB ({parts})",
-        available=f"{capacity / 2**30:.1f} GiB",
-        levers=["plan.batch (smaller)", "plan.optimizer=none", "package.memory.capacity", "package.memory.kind",
-                "a larger grid", "plan.capacity=warn"],
+        resource=resource, needed=need, available=have,
+        levers=["plan.batch (smaller)", "plan.optimizer=none", "plan.dram_map (another spread over ports)",
+                "package.memory.capacity", "package.memory.kind", "a larger grid", "plan.capacity=warn"],
     )  # fmt: skip
+
+
+def _gib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.1f} GiB"

@@ -53,7 +53,8 @@ def test_a_step_that_does_not_fit_says_what_ran_out_and_what_would_help(tmp_path
 
 
 def test_a_plan_that_only_warns_runs_and_remarks_on_it(tmp_path):
-    assert any("DRAM capacity exceeded" in remark for remark in prepare(*too_small(tmp_path, capacity="warn")).remarks)
+    remarks = prepare(*too_small(tmp_path, capacity="warn")).remarks
+    assert any("DRAM capacity of the package exceeded" in remark for remark in remarks)
 
 
 def test_capacity_that_is_not_enforced_is_not_mentioned(tmp_path):
@@ -69,3 +70,13 @@ def test_the_70b_with_adam_does_not_fit_256_dies_and_exits_3(capsys):
         raise SystemExit(main(command))
     assert caught.value.code == 3
     assert "DRAM capacity" in capsys.readouterr().err
+
+
+def test_a_map_that_uses_half_the_ports_fills_them_twice_as_full():
+    package = load_package("hecaton_8x8_standard", {"memory.capacity": "4 GiB"})  # 128 GiB in all, 64 behind the rows
+    model, plan = load_model("llama2-7b"), load_plan({"batch": 2, "sequence": 512})  # 103 GiB
+    with pytest.raises(InfeasiblePlan) as refused:
+        prepare(package, model, plan)
+    assert "one channel, with dram_map row" in refused.value.resource
+    assert any("dram_map" in lever for lever in refused.value.levers)
+    assert prepare(load_package(package, {"memory.capacity": "7 GiB"}), model, plan)
