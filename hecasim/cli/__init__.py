@@ -22,6 +22,7 @@ from hecasim.cli.trace import trace
 from hecasim.errors import HecasimError
 
 INTERRUPTED = 130
+WRONG_INPUT = 2
 DEFECT = 1
 
 
@@ -46,6 +47,10 @@ class Verbs(TyperGroup):
             # Whoever reads has seen enough (`hecasim list models | head -1`); the flush at exit must be quiet too.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except OSError as error:
+            print(f"hecasim: cannot write or read {error.filename or 'the output'}: {error.strerror}", file=sys.stderr)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(WRONG_INPUT) from None
 
 
 app = typer.Typer(

@@ -1,5 +1,7 @@
 """`hecasim check`: are these input files right, and what was understood of them."""
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hecasim.cli.inputs import check_methods
@@ -8,6 +10,8 @@ from hecasim.cli.output import print_json, show
 from hecasim.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hecasim.specs.spec import Spec
 
 
@@ -62,15 +66,44 @@ def _understand(file: str) -> dict[str, Any]:
 
 
 def _load(file: str) -> "tuple[str, Spec]":
-    """Load *file* as the kind it is: the one that has no fault, else the one that has the fewest."""
-    from hecasim.specs import load_model, load_package, load_plan, load_study
+    """Load *file* as the kind it is: the one that has no fault, else the one most of whose keys it has."""
+    from hecasim.specs import (
+        ModelSpec,
+        PackageSpec,
+        PlanSpec,
+        StudySpec,
+        load_model,
+        load_package,
+        load_plan,
+        load_study,
+    )
 
-    loaders = {"package": load_package, "model": load_model, "study": load_study, "plan": load_plan}
+    kinds: dict[str, tuple[Callable[[str], Spec], type[Spec]]] = {
+        "package": (load_package, PackageSpec),
+        "model": (load_model, ModelSpec),
+        "study": (load_study, StudySpec),
+        "plan": (load_plan, PlanSpec),
+    }
     faults: dict[str, str] = {}
-    for kind, load in loaders.items():
+    for kind, (load, _) in kinds.items():
         try:
             return kind, load(file)
         except ConfigError as error:
             faults[kind] = str(error)
-    likely = min(faults, key=lambda kind: faults[kind].count("\n"))
-    raise ConfigError(faults[likely])
+    words = _top_level_words(file)
+    likely = max(kinds, key=lambda kind: (len(words & _keys(kinds[kind][1])), -faults[kind].count("\n")))
+    raise ConfigError(f"{file}: read as a {likely}\n{faults[likely]}" if words else faults[likely])
+
+
+def _keys(spec: "type[Spec]") -> set[str]:
+    """The words a file of this kind may begin its lines with."""
+    return {field.alias or name for name, field in spec.model_fields.items()}
+
+
+def _top_level_words(file: str) -> set[str]:
+    """What stands before a colon at the start of a line; enough to guess what a faulty file wants to be."""
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return set()
+    return set(re.findall(r"^ {0,2}\"?(\w+)\"?:", text, re.MULTILINE))

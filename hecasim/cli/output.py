@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 3.0
 WIDTH_OF_A_FILE = 120
+LEAST_WIDTH = 104
 
 
 def print_json(document: object) -> None:
@@ -23,7 +24,9 @@ def console() -> "Console":
     """The console of the answers; a file or a pipe gets lines wide enough for every table."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE, highlight=False)
+    screen = Console(highlight=False)
+    # A number cut short would be a wrong number: lines of a narrow terminal wrap instead.
+    return Console(width=max(screen.width, LEAST_WIDTH) if sys.stdout.isatty() else WIDTH_OF_A_FILE, highlight=False)
 
 
 def show(*parts: "RenderableType") -> None:

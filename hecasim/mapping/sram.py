@@ -97,7 +97,9 @@ def choose_token_tile(
         raise InfeasiblePlan(
             resource=f"activation SRAM per tile, with token_tile {best.token_tile}",
             needed=f"{best.peak_bytes} bytes", available=f"{capacity_bytes} bytes",
-            levers=["plan.micro_batch (smaller)", "plan.token_tile (smaller)", "package.chiplet.sram.activations",
+            levers=["plan.micro_batch (smaller)",
+                    *(["plan.token_tile (smaller)"] if best.token_tile > SMALLEST_TILE else []),
+                    "plan.sequence (shorter: a whole head's K and V stay)", "package.chiplet.sram.activations",
                     "plan.method (hecaton and optimus hold 1/N of an activation, megatron all of it)",
                     "plan.capacity=warn"],
         )  # fmt: skip

@@ -75,6 +75,9 @@ def refuse_occupied(path: Path, *, force: bool) -> None:
     if path.is_symlink() or path.is_file():
         raise ConfigError(f"{path}: a file or a link stands there; expected the name of a directory")
     if not path.exists():
+        home = next(parent for parent in path.absolute().parents if parent.exists())
+        if not home.is_dir() or not os.access(home, os.W_OK):
+            raise ConfigError(f"{path}: cannot be made, because {home} is not a directory that can be written")
         return
     if Path.cwd().is_relative_to(path.resolve()):
         raise ConfigError(f"{path}: you stand in this directory; name one of its own, such as {path / 'run1'}")

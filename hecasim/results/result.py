@@ -118,7 +118,7 @@ def _memory(log: Log, package: PackageSpec) -> dict[str, Any]:
 
 def approximations(package: PackageSpec, plan: PlanSpec, about: dict[str, Any]) -> list[str]:
     """What a reader must know before trusting the numbers."""
-    known = list(about["remarks"])
+    known = [*about["remarks"], *about["notes"]]
     if plan.fidelity == "analytic":
         known.append("analytic: a lower bound; no contention, exposed parts by the order of claim")
     else:

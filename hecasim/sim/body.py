@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any, NamedTuple
 
 from hecasim.sim.compiled import CompiledKind
@@ -31,7 +32,7 @@ class BodyRun:
     def __init__(self, index: int, place: Body, compiled: CompiledKind, tiles: int) -> None:
         self.index, self.place, self.compiled = index, place, compiled
         count = len(compiled.tasks)
-        self.waits = [bytearray([wait]) * tiles for wait in compiled.waits]
+        self.waits = [array("I", [wait]) * tiles for wait in compiled.waits]
         self.done = [bytearray(tiles) for _ in range(count)]
         self.left = [tiles] * count
         self.tasks_left = count

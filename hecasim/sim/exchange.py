@@ -64,13 +64,23 @@ class Schedule:
 class Exchange:
     """One group's run of a schedule; a sink for its own segments."""
 
-    __slots__ = ("_parked", "_pending", "_stage", "body", "done", "schedule", "sum_rate", "task")
+    __slots__ = ("_here", "_parked", "_pending", "_stage", "begun", "body", "done", "schedule", "sum_rate", "task")
 
     def __init__(
-        self, schedule: Schedule, body: int, task: int, done: Callable[[int], None], sum_bytes_per_s: int | None
+        self,
+        schedule: Schedule,
+        body: int,
+        task: int,
+        begun: Callable[[int], None],
+        done: Callable[[int, bool], None],
+        sum_bytes_per_s: int | None,
     ) -> None:
         self.schedule, self.body, self.task = schedule, body, task
+        self.begun = begun
+        """Told of every member still there when the last one joins: from then on nobody waits for a latecomer."""
         self.done = done
+        """Told of a member that leaves, and whether all had joined by then."""
+        self._here: list[int] = []
         self.sum_rate = sum_bytes_per_s
         self._stage: dict[int, int] = {}
         self._pending: dict[int, int] = {}
@@ -79,6 +89,7 @@ class Exchange:
     def progress(self) -> tuple[object, ...]:
         """How far every member is, for comparison with another moment."""
         return (
+            tuple(sorted(self._here)),
             tuple(sorted(self._stage.items())),
             tuple(sorted(self._pending.items())),
             tuple(sorted((tile, tuple(sorted(parked))) for tile, parked in self._parked.items() if parked)),
@@ -86,13 +97,21 @@ class Exchange:
 
     def join(self, tile: int) -> None:
         """A member's tile has reached this task."""
+        self._here.append(tile)
+        if self._all_joined():
+            for member in self._here:
+                if member == tile or self._stage[member] < len(self.schedule.stages):
+                    self.begun(member)
         self._enter(tile, 0)
+
+    def _all_joined(self) -> bool:
+        return len(self._here) == len(self.schedule.members)
 
     def _enter(self, tile: int, stage: int) -> None:
         schedule = self.schedule
         if stage == len(schedule.stages):
             self._stage[tile] = stage
-            self.done(tile)
+            self.done(tile, self._all_joined())
             return
         self._stage[tile] = stage
         self._pending[tile] = owed = schedule.owed[stage][tile]

@@ -125,11 +125,12 @@ class Scheduler:
             run.started[task][tile] = now
             self._end(run, task, tile)
             return
-        self.log.tiles[tile].begin(compiled.kind, compiled.phase, now)
         run.started[task][tile] = now
         if spec.kind == COLLECTIVE:
+            self.log.tiles[tile].open(compiled.phase, now)
             self._flight(run, task, tile).join(tile)
         else:
+            self.log.tiles[tile].begin(compiled.kind, compiled.phase, now)
             self._flight(run, task, tile).start(tile)
 
     def _flight(self, run: BodyRun, task: int, tile: int) -> Any:
@@ -143,14 +144,18 @@ class Scheduler:
         compiled = run.compiled.tasks[task]
         spec = compiled.spec
 
-        def done(tile: int) -> None:
-            self.log.tiles[tile].end(compiled.kind, self.clock.now)
+        def done(tile: int, counted: bool = True) -> None:
+            if counted:
+                self.log.tiles[tile].end(compiled.kind, self.clock.now)
             self._end(run, task, tile)
+
+        def begun(tile: int) -> None:
+            self.log.tiles[tile].begin(compiled.kind, compiled.phase, self.clock.now)
 
         if spec.kind == COLLECTIVE:
             flights = {}
             for schedule in compiled.schedules:
-                exchange = Exchange(schedule, run.index, task, done, self.sum_rate)
+                exchange = Exchange(schedule, run.index, task, begun, done, self.sum_rate)
                 flights.update(dict.fromkeys(schedule.members, exchange))
             return flights
         if spec.group:

@@ -187,5 +187,5 @@ def _about(prepared: Prepared) -> dict[str, Any]:
         "token_tile": prepared.token_tile, "micro_batch": int(plan.micro_batch), "batch": plan.batch,
         "sequence": plan.sequence, "model_flops": model_flops(prepared),
         "dram_by_class": dict(prepared.dram_by_class), "sram_estimate_bytes": prepared.activation_peak_bytes,
-        "remarks": list(prepared.remarks),
+        "remarks": list(prepared.remarks), "notes": list(prepared.notes),
     }  # fmt: skip

@@ -1,8 +1,8 @@
 """The Log: what happened, added up as it happens; nothing in it grows with the number of bodies but the layer rows.
 
 Each picosecond of each tile goes to one phase and one class, in this order of claim: compute, exposed NoP
-(a collective is under way and the core is idle), exposed DRAM (so is a load or store), bubble (waiting for others
-with work still to come), idle (nothing left to do).
+(a collective that all its members have joined is under way and the core is idle), exposed DRAM (so is a load or
+store), bubble (waiting for other tiles with work still to come), idle (nothing left to do).
 """
 
 from __future__ import annotations
@@ -92,6 +92,11 @@ class TileTime:
             hidden[1] += elapsed
         if moving:
             hidden[2] += elapsed
+
+    def open(self, phase: int, now: int) -> None:
+        """On-package work of *phase* begins here, though it may wait for other tiles first."""
+        self.pass_to(now)
+        self.phase = phase
 
     def begin(self, kind: int, phase: int, now: int) -> None:
         """A task of class *kind* starts."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hecasim.errors import ConfigError
-from hecasim.mapping.dram import check_capacity, distinct_bytes, footprint
+from hecasim.mapping.dram import channel_count, check_capacity, distinct_bytes, footprint
+from hecasim.mapping.ports import ports_of_tiles
 from hecasim.mapping.sram import choose_token_tile, held_bytes, resident_blocks
 from hecasim.parallel import METHODS, Method
 from hecasim.parallel.derive import (
@@ -44,6 +45,8 @@ class Prepared:
     dram_by_class: Mapping[str, int]
     remarks: tuple[str, ...]
     """What a reader of the result must know: limits only warned of, rules that applied."""
+    notes: tuple[str, ...]
+    """What the plan leaves unused or does not touch."""
 
     @property
     def micro_batches(self) -> int:
@@ -52,6 +55,10 @@ class Prepared:
 
 def prepare(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Prepared:
     """Resolve what is `auto`, derive every block's programs, and check that they fit."""
+    if model.positions == "learned" and plan.sequence > model.max_positions:
+        raise ConfigError(
+            f"plan.sequence: found {plan.sequence}; expected at most max_positions ({model.max_positions})"
+        )
     method = _method(plan)
     axes = _axes(package, plan, method)
     plan = plan.model_copy(update={"micro_batch": _micro_batch(package, model, plan)})
@@ -77,13 +84,13 @@ def prepare(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Prepared:
         refuse=plan.capacity == "refuse", at_once=2 if plan.overlap == "chunk" else 1,
     )  # fmt: skip
     by_class = _footprint(model, plan, shardings)
-    remarks = [*_sram_remarks(package, training, resident, tiling.peak_bytes)]
+    remarks = _sram_remarks(package, training, resident, tiling.peak_bytes)
     excess = check_capacity(package, plan, by_class)
     if excess:
         remarks.append(excess)
     return Prepared(
         package, model, plan, method, axes, shardings, programs, resident, tiling.token_tile, tiling.parts,
-        tiling.peak_bytes, by_class, tuple(remarks),
+        tiling.peak_bytes, by_class, tuple(remarks), tuple(_notes(package, model, plan)),
     )  # fmt: skip
 
 
@@ -130,6 +137,18 @@ def _footprint(model: ModelSpec, plan: PlanSpec, shardings: Mapping[str, Shardin
     boundary = distinct_bytes([attention.value("x", attention.rest["x"])])
     saved += boundary * (2 * model.layers + 1)
     return footprint(model, plan, saved, boundary * (plan.batch // int(plan.micro_batch)))
+
+
+def _notes(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> list[str]:
+    notes = []
+    if plan.sequence > model.max_positions:
+        notes.append(f"sequence {plan.sequence} is longer than the model's max_positions {model.max_positions}")
+    used = len({port.channel for port in ports_of_tiles(package, plan.dram_map)})
+    if used < channel_count(package):
+        notes.append(f"dram_map {plan.dram_map} uses {used} of the {channel_count(package)} DRAM channels")
+    if plan.precision in ("fp32", "fp8"):
+        notes.append(f"{plan.precision} changes bytes only: peak and energy per multiply-add stay those of bf16")
+    return notes
 
 
 def _sram_remarks(
