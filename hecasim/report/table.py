@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hecasim.report import quantities as q
+from hecasim.units import PS_PER_S
 
 Document = dict[str, Any]
 
@@ -21,7 +22,7 @@ CLASSES = (
     ("bubble", "bubble_s"),
     ("idle", "idle_s"),
 )
-WITH_HIDDEN = (("all NoP", "nop_s"), ("all DRAM", "dram_s"), ("waiting", "wait_s"))
+WITH_HIDDEN = (("all NoP", "nop_s"), ("all DRAM", "dram_s"))
 LONGEST_PATH_SHOWN = 5
 GAP = Text()
 TITLE: dict[str, Any] = {"title_justify": "left", "title_style": "bold"}
@@ -51,9 +52,23 @@ def comparison(study: str, rows: Sequence[Document]) -> list[RenderableType]:
         table,
         GAP,
         Text("speed-up and energy gain: the first row's step time and energy divided by this row's", style="dim"),
+        *_update_share(done),
         *refused,
         *_lines_once("Approximations and assumptions", (line for row in done for line in _approximations(row))),
     ]
+
+
+def _update_share(done: Sequence[Document]) -> list[RenderableType]:
+    """Say so where the optimizer's states fill a good part of the step: no method changes that part."""
+    shares = [_over(row["phases"]["update"]["time_s"], row["step_time_s"]) or 0.0 for row in done]
+    if max(shares) < LARGE_UPDATE:
+        return []
+    least, most = q.share(min(shares)), q.share(max(shares))
+    line = f"{least} to {most} of these steps is the update (optimizer states through DRAM), which no method changes"
+    return [Text(f"{line}; --set plan.optimizer_traffic=false leaves its traffic out", style="dim")]
+
+
+LARGE_UPDATE = 0.2
 
 
 def _comparison_columns(done: Sequence[Document], first: Document | None) -> list[tuple[str, Sequence[str]]]:
@@ -104,6 +119,7 @@ def single(result: Document) -> list[RenderableType]:
             _traffic(result["traffic"]),
         ),
         *_critical_path(result.get("critical_path") or []),
+        *_what_if(result),
         *_lines_once("Approximations and assumptions", _approximations(result)),
         _simulation(result),
     ]
@@ -151,6 +167,27 @@ def _breakdown(result: Document) -> RenderableType:
     table.add_row("step", *rows[-1], style="bold")
     table.add_row("", "", *(q.share(_over(step[key], step["time_s"])) for _, key in CLASSES), style="dim")
     return table
+
+
+def _what_if(result: Document) -> list[RenderableType]:
+    """Show what doubling each resource would give, and what each adds on the way from ideal to real."""
+    if "what_if" not in result:
+        return []
+    step_ps = result["step_time_ps"]
+    doubled = [
+        (key, f"{q.duration(ps / PS_PER_S)}  {step_ps / ps:.2f}x") for key, ps in result["what_if"].items() if ps
+    ]
+    parts = [
+        (key, f"{q.duration(ps / PS_PER_S)}  {q.share(_over(ps, step_ps)):>6}")
+        for key, ps in result["waterfall_ps"].items()
+    ]
+    return [
+        GAP,
+        _side_by_side(
+            _pairs("Step with a resource doubled", doubled),
+            _pairs("From ideal to real: each adds", parts),
+        ),
+    ]
 
 
 def _bounds(result: Document) -> Table:

@@ -91,9 +91,8 @@ def summarize(
 
 
 def _traffic(census: Census) -> dict[str, Any]:
-    dram_bytes = census.dram_read_bytes + census.dram_write_bytes
     return {
-        "nop_bytes": {"collective": census.collective_bytes, "memory": dram_bytes},
+        "nop_bytes": {"collective": census.collective_bytes, "memory": census.memory_bytes},
         "nop_link_bytes": census.collective_link_bytes + census.memory_link_bytes,
         "nop_link_bytes_by_use": {"collective": census.collective_link_bytes, "memory": census.memory_link_bytes},
         "dram_read_bytes": census.dram_read_bytes,
