@@ -95,3 +95,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         traceback.print_exc()
         print("hecasim: this is a defect of hecasim; please report it with the lines above", file=sys.stderr)
         raise SystemExit(DEFECT) from None
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Write out what is buffered now, so that a closed pipe or a full disk is met here and not at interpreter exit."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"hecasim: cannot write the output: {error.strerror}", file=sys.stderr)
+        raise SystemExit(WRONG_INPUT) from None

@@ -24,9 +24,15 @@ def console() -> "Console":
     """The console of the answers; a file or a pipe gets lines wide enough for every table."""
     from rich.console import Console
 
-    screen = Console(highlight=False)
+    class Answers(Console):
+        """Rich leaves with 1 when a reader closes the pipe; here that reader has what it wanted."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    screen = Answers(highlight=False)
     # A number cut short would be a wrong number: lines of a narrow terminal wrap instead.
-    return Console(width=max(screen.width, LEAST_WIDTH) if sys.stdout.isatty() else WIDTH_OF_A_FILE, highlight=False)
+    return Answers(width=max(screen.width, LEAST_WIDTH) if sys.stdout.isatty() else WIDTH_OF_A_FILE, highlight=False)
 
 
 def show(*parts: "RenderableType") -> None:
