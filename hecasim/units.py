@@ -41,10 +41,16 @@ DEFINITIONS = """
     mac = 2 * flop = MAC
     joule = [energy] = J
     watt = joule / second = W
+    meter = [length] = m
+    square_millimeter = 1e-6 * meter ** 2 = mm2
+    square_micrometer = 1e-6 * square_millimeter = um2
+    square_centimeter = 100 * square_millimeter = cm2
+    dollar = [price] = USD
+    defect = [defects]
 """
 
 NUMBER_AND_UNIT = re.compile(
-    r"([-+]?\d{1,30}(?:\.\d{1,30})?(?:[eE][-+]?\d{1,3})?) ?([A-Za-z]{1,20}(?:/[A-Za-z]{1,20})?)", re.ASCII
+    r"([-+]?\d{1,30}(?:\.\d{1,30})?(?:[eE][-+]?\d{1,3})?) ?([A-Za-z]{1,20}2?(?:/[A-Za-z]{1,20}2?)?)", re.ASCII
 )
 
 # What a number is printed in, largest first; the first unit in which it is at least one and short is taken.
@@ -57,9 +63,17 @@ PRINTED = {
     "J/b": ("J/b", "mJ/b", "uJ/b", "nJ/b", "pJ/b"),
     "J": ("J", "mJ", "uJ", "nJ", "pJ"),
     "W": ("W", "mW", "uW"),
+    "mm": ("mm", "um"),
+    "mm2": ("mm2", "um2"),
+    "mm2/MiB": ("mm2/MiB",),
+    "USD": ("USD",),
+    "USD/mm2": ("USD/mm2",),
+    "USD/GiB": ("USD/GiB",),
+    "defects/cm2": ("defects/cm2",),
 }
 UNLIMITED = "unlimited"
 LONGEST_NUMBER = 24  # letters of a number before it is written with an exponent
+SMALLEST = 1e-12  # the least of a fractional quantity that may not be 0
 LARGEST = 10**24  # no physical quantity in base units of this program comes near it
 
 
@@ -126,7 +140,7 @@ class Quantity:
     base: str
     example: str
     whole: bool = True
-    least: int = 1
+    least: float = 1
     optional: bool = False  # the word `unlimited`, None in Python
 
     def read(self, value: Any, info: core_schema.ValidationInfo) -> int | float | None:
@@ -137,7 +151,7 @@ class Quantity:
         if self.whole and number != int(number):
             raise self._fault(f"expected a whole number of {self.base}")
         if not self.least <= number <= LARGEST:
-            bound = "too large; expected a smaller value" if number > 0 else "expected more than 0"
+            bound = "too large; expected a smaller value" if number > LARGEST else "expected more than 0"
             raise self._fault("expected at least 0" if number < 0 and self.least == 0 else bound)
         return int(number) if self.whole else float(number)
 
@@ -180,3 +194,11 @@ FlopPerS = Annotated[int, Quantity("FLOP/s", "10 TFLOP/s")]
 Joules = Annotated[float, Quantity("J", "0.5 pJ", whole=False, least=0)]
 JoulesPerBit = Annotated[float, Quantity("J/b", "0.5 pJ/b", whole=False, least=0)]
 Watts = Annotated[float, Quantity("W", "1 W", whole=False, least=0)]
+Millimeters = Annotated[float, Quantity("mm", "300 mm", whole=False, least=0)]
+PositiveMm2 = Annotated[float, Quantity("mm2", "60 mm2", whole=False, least=SMALLEST)]
+Mm2 = Annotated[float, Quantity("mm2", "1 mm2", whole=False, least=0)]
+Mm2PerMib = Annotated[float, Quantity("mm2/MiB", "1 mm2/MiB", whole=False, least=0)]
+Usd = Annotated[float, Quantity("USD", "9000 USD", whole=False, least=0)]
+UsdPerMm2 = Annotated[float, Quantity("USD/mm2", "0.01 USD/mm2", whole=False, least=0)]
+UsdPerGib = Annotated[float, Quantity("USD/GiB", "4 USD/GiB", whole=False, least=0)]
+DefectsPerCm2 = Annotated[float, Quantity("defects/cm2", "0.09 defects/cm2", whole=False, least=0)]

@@ -17,7 +17,7 @@ chiplet:
     dram_bandwidth: 128 GB/s
     reduction_bandwidth: 128 GB/s
 link: {bandwidth: 32 GB/s, latency: 10 ns, energy: 0.5 pJ/b}
-memory: {kind: ddr5_6400, attached: edge}
+memory: {kind: ddr5_6400, attached: edge, background_per_channel: 0 W}
 energy: {mac: 0.5 pJ, vector_op: 0.5 pJ, sram: 0.16 pJ/b, static_per_chiplet: 0 W}
 """
 

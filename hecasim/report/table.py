@@ -52,6 +52,7 @@ def comparison(study: str, rows: Sequence[Document]) -> list[RenderableType]:
         table,
         GAP,
         Text("speed-up and energy gain: the first row's step time and energy divided by this row's", style="dim"),
+        *_gain_of_what_is_done(done, first),
         *_update_share(done),
         *refused,
         *_lines_once("Approximations and assumptions", (line for row in done for line in _approximations(row))),
@@ -99,6 +100,20 @@ def _comparison_columns(done: Sequence[Document], first: Document | None) -> lis
     return columns
 
 
+def _gain_of_what_is_done(done: Sequence[Document], first: Document | None) -> list[RenderableType]:
+    """Say the energy gain once more, without what flows whatever is done; nothing where no energy flows so."""
+    if first is None or not any(sum((row.get("energy_parts_j") or {}).values()) for row in done):
+        return []
+    base = dynamic_j(first)
+    gains = [f"{row['inputs']['plan']['method']} {q.ratio(_over(base, dynamic_j(row)))}" for row in done]
+    return [Text(f"energy gain without static, PHY-idle and DRAM background energy: {', '.join(gains)}", style="dim")]
+
+
+def dynamic_j(result: Document) -> float:
+    """Joules of a step that its operations cost: the total without what flows whatever is done."""
+    return float(result["energy_j"]["total"] - sum((result.get("energy_parts_j") or {}).values()))
+
+
 def single(result: Document) -> list[RenderableType]:
     """Show everything worth reading first of one run."""
     return [
@@ -118,6 +133,7 @@ def single(result: Document) -> list[RenderableType]:
             _pairs("DRAM by class", [(key, q.data(value)) for key, value in result["memory"]["by_class"].items()]),
             _traffic(result["traffic"]),
         ),
+        *_hardware(result),
         *_critical_path(result.get("critical_path") or []),
         *_what_if(result),
         *_lines_once("Approximations and assumptions", _approximations(result)),
@@ -202,6 +218,27 @@ def _energy(energy_j: Document) -> Table:
     total = energy_j["total"]
     rows = [(key, f"{q.energy(value)}  {q.share(_over(value, total)):>6}") for key, value in energy_j.items()]
     return _pairs("Energy per step", rows)
+
+
+def _hardware(result: Document) -> list[RenderableType]:
+    """Show the power that flows whatever is done, the area and the cost: those the package has numbers for."""
+    step_s, parts = result["step_time_s"], result.get("energy_parts_j") or {}
+    area, cost, yields = (result.get(key) or {} for key in ("area_mm2", "cost_usd", "yields"))
+    tables = []
+    if any(parts.values()):
+        watts = [(key.replace("_", " "), _over(joules, step_s)) for key, joules in parts.items()]
+        watts.append(("dynamic", _over(dynamic_j(result), step_s)))
+        watts.append(("total", _over(result["energy_j"]["total"], step_s)))
+        tables.append(_pairs("Mean power", [(key, q.count(value, "W")) for key, value in watts]))
+    if area:
+        rows = [(key.replace("_", " "), f"{value:,.1f} mm2") for key, value in area.items()]
+        tables.append(_pairs("Area", rows))
+    if cost:
+        good = [(f"good {key}s", q.share(value)) for key, value in yields.items()]
+        tables.append(
+            _pairs("Cost of a package", [*((key, f"{value:,.0f} USD") for key, value in cost.items()), *good])
+        )
+    return [_side_by_side(*tables)] if tables else []
 
 
 def _traffic(traffic: Document) -> Table:

@@ -9,8 +9,10 @@ from typing import Any
 
 from hecasim.analytic import Census
 from hecasim.mapping.dram import channel_count, dram_capacity_bytes
+from hecasim.results.area import area_mm2
 from hecasim.results.breakdown import breakdown, critical_path, phases, tile_time_ps, utilization, waits_s
-from hecasim.results.energy import energy_j
+from hecasim.results.cost import cost_usd, yields
+from hecasim.results.energy import background_j, energy_j
 from hecasim.results.tables import layers_csv, links_csv
 from hecasim.results.timeline import timeline_json
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec, resolved
@@ -75,6 +77,7 @@ def summarize(
         "traffic": _traffic(census),
         "flops": {"model": about["model_flops"], "executed": executed, "by_phase": dict(census.flops)},
         "energy_j": energy,
+        "energy_parts_j": background_j(census, package, step_s),
         "power_w": {"mean": energy["total"] / step_s},
         "memory": _memory(log, package),
         "bounds_s": {name: bound / PS_PER_S for name, bound in census.bounds_ps.items()},
@@ -87,7 +90,8 @@ def summarize(
         },
         "host": {"wall_s": wall_s, "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024},
     }  # fmt: skip
-    return Result(document, log)
+    priced = {"area_mm2": area_mm2(package), "cost_usd": cost_usd(package), "yields": yields(package)}
+    return Result(document | {name: table for name, table in priced.items() if table is not None}, log)
 
 
 def _traffic(census: Census) -> dict[str, Any]:
@@ -126,4 +130,7 @@ def approximations(package: PackageSpec, plan: PlanSpec, about: dict[str, Any]) 
         known.append("streamed attention computes Q K^T once more in backward (executed FLOPs exceed the model's)")
     if package.energy.static_w_per_chiplet == 0:
         known.append("static power is zero (assumed)")
+    memory = package.memory
+    if package.cost is not None and memory.capacity_bytes is None and memory.price_usd_per_gib:
+        known.append("cost: DRAM of unlimited capacity is not priced")
     return known

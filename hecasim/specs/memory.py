@@ -2,14 +2,17 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from hecasim.specs.spec import Name, Spec
-from hecasim.units import BytesOrUnlimited, BytesPerSOrUnlimited, JoulesPerBit, Ps
+from hecasim.units import BytesOrUnlimited, BytesPerSOrUnlimited, JoulesPerBit, Ps, UsdPerGib, Watts
 
 
 class MemorySpec(Spec):
     """DRAM per channel: one channel per edge port, 2(rows + columns) of them, or one per die.
 
-    What a file leaves out of bandwidth, latency, capacity and energy comes from the preset of its kind.
+    What a file leaves out of bandwidth, latency, capacity, energy, background power and price comes from the preset
+    of its kind.
     """
 
     kind: Name
@@ -18,4 +21,6 @@ class MemorySpec(Spec):
     latency_ps: Ps
     capacity_bytes: BytesOrUnlimited
     energy_j_per_bit: JoulesPerBit
+    background_w_per_channel: Watts = Field(default=0.0, alias="background_per_channel")
+    price_usd_per_gib: UsdPerGib = Field(default=0.0, alias="price")
     enforce_capacity: bool = True

@@ -1,11 +1,13 @@
 """What the user says about the hardware: a grid of chiplets, their links, the memory around them; no behaviour."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from hecasim.specs.area import AnyAreaSpec
+from hecasim.specs.cost import CostSpec
 from hecasim.specs.memory import MemorySpec
-from hecasim.specs.spec import Count, Name, Side, Spec
+from hecasim.specs.spec import Count, Name, Side, Spec, broken_rule
 from hecasim.units import (
     BytesOrUnlimited,
     BytesPerS,
@@ -21,10 +23,13 @@ from hecasim.units import (
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
+LEAST_YIELD = 1e-12  # below it nothing good is made, and a cost means nothing
+
 # Keys whose meaning hangs on the `kind` beside them: inherited ones fall away when a child or `--set` changes the kind.
 TIED_TO_KIND = {
     "chiplet.core": frozenset({"peak", "arrays", "rows", "columns", "dataflow", "fold_overlap", "vector_lanes"}),
-    "memory": frozenset({"bandwidth", "latency", "capacity", "energy"}),
+    "memory": frozenset({"bandwidth", "latency", "capacity", "energy", "background_per_channel", "price"}),
+    "area": frozenset({"die", "mac", "sram", "phy_per_link", "other_share"}),
 }
 
 
@@ -94,12 +99,16 @@ class LinkSpec(Spec):
 
 
 class EnergySpec(Spec):
-    """What one operation costs; priced after the run, from counts."""
+    """What one operation costs, and what is burnt all the time; priced after the run, from counts.
+
+    The idle power is that of one directed link, both its ends: it burns whether or not anything is sent.
+    """
 
     mac_j: Joules
     vector_op_j: Joules
     sram_j_per_bit: JoulesPerBit
     static_w_per_chiplet: Watts
+    phy_idle_w_per_link: Watts = Field(default=0.0, alias="phy_idle_per_link")
 
 
 class PackageSpec(Spec):
@@ -114,3 +123,43 @@ class PackageSpec(Spec):
     link: LinkSpec
     memory: MemorySpec
     energy: EnergySpec
+    area: AnyAreaSpec | None = None
+    cost: CostSpec | None = None
+
+    @model_validator(mode="after")
+    def _tables_go_together(self) -> Self:
+        """A cost needs an area that fits its wafer, and the area of parts needs parts of known size."""
+        sram = self.chiplet.sram
+        if self.area is not None and self.area.kind == "parts" and None in (sram.weights_bytes, sram.activations_bytes):
+            raise broken_rule("area.kind", "expected 'given' where the SRAM of the chiplet is unlimited")
+        if self.cost is None:
+            return self
+        if self.area is None:
+            raise broken_rule("cost", "expected an area table beside it: a die without an area has no price")
+        if self.cost.usable_diameter_mm <= 0:
+            raise broken_rule("cost.wafer_edge", "expected less than half of wafer_diameter")
+        for name, die_mm2 in (("compute die", self.die_mm2), ("die of a DRAM channel", self.io_die_mm2)):
+            if die_mm2 and self.cost.dies_per_wafer(die_mm2) < 1:
+                raise broken_rule("area", f"a {name} of {die_mm2:g} mm2 does not fit a wafer; expected a smaller one")
+            if self.cost.die_yield(die_mm2) < LEAST_YIELD:
+                raise broken_rule("cost.defect_density", f"no {name} would be good; expected a smaller value")
+        rows, columns = self.topology.rows, self.topology.columns
+        if self.cost.bond_yield ** (rows * columns + 2 * (rows + columns)) < LEAST_YIELD:
+            raise broken_rule("cost.bond_yield", "no package of so many dies would be good; expected a larger value")
+        return self
+
+    @property
+    def die_mm2(self) -> float:
+        """One compute die; 0 without an area table."""
+        if self.area is None:
+            return 0.0
+        sram = self.chiplet.sram
+        macs = self.chiplet.core.peak_flop_per_s / (2 * self.chiplet.core.clock_hz)
+        sram_bytes = (sram.weights_bytes or 0) + (sram.activations_bytes or 0)
+        on_die = self.area.io_mm2_per_channel if self.memory.attached == "every_die" else 0.0
+        return self.area.without_io_mm2(macs, sram_bytes) + on_die
+
+    @property
+    def io_die_mm2(self) -> float:
+        """One die with the PHY of a DRAM channel; 0 where there is none of its own."""
+        return self.area.io_mm2_per_channel if self.area is not None and self.memory.attached == "edge" else 0.0

@@ -43,15 +43,35 @@ def test_on_an_oracle_package_only_links_take_time(name):
     assert set(package.chiplet.sram.model_dump().values()) == {None}
     assert (package.memory.kind, package.memory.attached) == ("ideal", "every_die")
     assert (package.link.bandwidth_bytes_per_s, package.link.latency_ps) == (32 * 10**9, 10_000)
+    assert package.energy.static_w_per_chiplet == package.energy.phy_idle_w_per_link == 0
+    assert package.memory.background_w_per_channel == package.memory.price_usd_per_gib == 0
+    assert (package.area, package.cost) == (None, None)
+
+
+@pytest.mark.parametrize("name", [name for name in names("packages") if name.startswith("hecaton")])
+def test_a_hecaton_package_burns_power_at_rest_and_has_its_tables(name):
+    package = load_package(name)
+    busy_w = 8 * package.link.bandwidth_bytes_per_s * package.link.energy_j_per_bit
+    assert 0 < package.energy.phy_idle_w_per_link < busy_w
+    assert package.energy.static_w_per_chiplet > 0
+    assert package.memory.background_w_per_channel > 0
+    assert package.area is not None
+    assert package.cost is not None
 
 
 def test_the_packagings_differ_in_links_and_memory_alone():
     standard, advanced = load_package("hecaton_16x16_standard"), load_package("hecaton_16x16_advanced")
     assert standard.chiplet == advanced.chiplet
-    assert standard.energy == advanced.energy
+    assert standard.area == advanced.area
+    assert standard.energy == advanced.energy.model_copy(
+        update={"phy_idle_w_per_link": standard.energy.phy_idle_w_per_link}
+    )
+    assert standard.cost == advanced.cost.model_copy(
+        update={"packaging_usd_per_mm2": standard.cost.packaging_usd_per_mm2}
+    )
     assert (standard.memory.kind, advanced.memory.kind) == ("ddr5_6400", "hbm2_2000")
 
 
 def test_the_table_of_memories_is_complete():
     for preset in memories().values():
-        assert set(preset) == {"bandwidth", "latency", "capacity", "energy"}
+        assert set(preset) == {"bandwidth", "latency", "capacity", "energy", "background_per_channel", "price"}

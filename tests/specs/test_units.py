@@ -28,6 +28,11 @@ from hecasim.units import PRINTED, WrongUnitError, as_text, in_base_units
         ("0.5 pJ/b", "J/b", 0.5e-12),
         ("4 pJ/B", "J/b", 0.5e-12),
         ("250 mW", "W", 0.25),
+        ("57.9 um2", "mm2", 57.9e-6),
+        ("0.5 mm2/MiB", "mm2/MiB", 0.5),
+        ("8 USD/GiB", "USD/GiB", 8),
+        ("0.09 defects/cm2", "defects/cm2", 0.09),
+        ("30 mm", "mm", 30),
     ],
 )
 def test_a_quantity_is_read_exactly(text, base, number):
