@@ -14,7 +14,7 @@ import numpy as np
 
 from hecasim.collectives import COLLECTIVES, Stage
 from hecasim.mapping.compute import duration_ps, sram_bytes
-from hecasim.mapping.ports import ports_of_tiles
+from hecasim.mapping.ports import ports_of_tiles, shares
 from hecasim.parallel.layout import Counts
 from hecasim.specs import PackageSpec
 from hecasim.topologies import Topology, make
@@ -71,9 +71,9 @@ class Counter:
         self.ports = ports_of_tiles(package, str(trace.options["dram_map"]))
         self.channels = max(port.channel for port in self.ports) + 1
         link, memory = package.link, package.memory
-        self.link_rate = int(link.bandwidth_bytes_per_s * link.payload_efficiency)
-        self.hop_ps = link.latency_ps + link.adapter_latency_ps
-        self.ideal_memory = memory.bandwidth_bytes_per_s is None and memory.latency_ps == 0
+        self.link_rate = link.payload_bytes_per_s
+        self.hop_ps = link.hop_ps
+        self.ideal_memory = memory.is_ideal
         self.channel_rate = None if memory.bandwidth_bytes_per_s is None else int(memory.bandwidth_bytes_per_s)
         self._collectives: dict[Any, TaskCount] = {}
 
@@ -148,8 +148,7 @@ class Counter:
             if self.ideal_memory or not size:
                 continue
             ports = sorted({self.ports[member] for member in members})
-            for place, port in enumerate(ports):
-                share = size * (place + 1) // len(ports) - size * place // len(ports)
+            for port, share in shares(size, ports):
                 channels[port.channel] += share
                 crossing += share * sum(member != port.tile for member in members)
                 for numbers in self.topology.multicast(port.tile, members).values():

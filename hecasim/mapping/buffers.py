@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from hecasim.parallel.program import ExchangeStep, NestStep, Program, Section, Step, Value, Wave, total_bytes
 from hecasim.parallel.reshard import group_size
+from hecasim.parallel.sharding import tensor_of
 
 
 class Buffer(NamedTuple):
@@ -34,11 +35,6 @@ def turns(program: Program, token_tiles: int) -> Iterator[tuple[Turn, Section]]:
 
 RESIDUALS = ("x", "d x")
 """A residual that every tile holds may wait as one slice each: it is added before the sums are spread."""
-
-
-def tensor_of(name: str) -> str:
-    """The tensor (or gradient) of a value's name, without its layout."""
-    return name.split(" [", maxsplit=1)[0]
 
 
 def in_place(step: Step) -> bool:

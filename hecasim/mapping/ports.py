@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from hecasim.registry import Registry
@@ -54,3 +54,9 @@ def ports_of_tiles(package: PackageSpec, dram_map: str) -> list[Port]:
     choose = DRAM_MAPS[dram_map]
     return [edge_port(choose(tile // columns, tile % columns, rows, columns), rows, columns)
             for tile in range(rows * columns)]  # fmt: skip
+
+
+def shares(size_bytes: int, ports: Sequence[Port]) -> list[tuple[Port, int]]:
+    """How the ports of a multicast group divide its bytes: nearly equal parts that add up exactly."""
+    count = len(ports)
+    return [(port, size_bytes * (place + 1) // count - size_bytes * place // count) for place, port in enumerate(ports)]

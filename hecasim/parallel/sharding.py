@@ -132,3 +132,8 @@ def value_name(tensor: str, layout: Layout, gradient: bool = False) -> str:
         for axis in layout.axes
     )
     return f"{'d ' if gradient else ''}{tensor} [{duties}]"
+
+
+def tensor_of(name: str) -> str:
+    """The tensor (or gradient) of a value's name, without its layout."""
+    return name.split(" [", maxsplit=1)[0]

@@ -49,10 +49,6 @@ class Walk:
         if steps:
             self.program.sections[-1].waves.append(steps)
 
-    def brought(self, tensor: str, gradient: bool = False) -> tuple[Layout, ...]:
-        """The layouts to which a tensor has been brought in this pass, in order."""
-        return tuple(self._brought.get((tensor, gradient), ()))
-
     def note(self, tensor: str, layout: Layout) -> None:
         """A tensor stands in *layout* without having been brought there."""
         self._brought.setdefault((tensor, False), {})[layout] = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hecasim.collectives import bytes_sent
 from hecasim.mapping.compute import duration_ps, sram_bytes
 from hecasim.sim.exchange import Schedule
 from hecasim.sim.hardware import Hardware
@@ -44,7 +45,7 @@ class Compiled:
                     for members in trace.groups[task.group]
                 ]
             self.schedules = cache[key]
-            self.sent_bytes = sum(sum(schedule.link_bytes().values()) for schedule in self.schedules)
+            self.sent_bytes = sum(sum(bytes_sent(schedule.stages).values()) for schedule in self.schedules)
 
 
 class CompiledKind:

@@ -51,15 +51,6 @@ class Schedule:
             cuts = self._cuts[size_bytes] = segments_of(size_bytes, self._segment_bytes)
         return cuts
 
-    def link_bytes(self) -> dict[tuple[int, int], int]:
-        """Bytes that each pair of tiles exchanges over the whole schedule."""
-        total: dict[tuple[int, int], int] = {}
-        for stage in self.stages:
-            for pattern in stage:
-                for pair, size in pattern.flows().items():
-                    total[pair] = total.get(pair, 0) + size
-        return total
-
 
 class Exchange:
     """One group's run of a schedule; a sink for its own segments."""

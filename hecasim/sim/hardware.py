@@ -41,9 +41,9 @@ class Hardware:
 
     def _link(self, source: int, target: int) -> Lane:
         link = self.package.link
-        rate = int(link.bandwidth_bytes_per_s * link.payload_efficiency)
+        rate = link.payload_bytes_per_s
         name = f"{self.place(source)}->{self.place(target)}"
-        return self.routers[source].lane(name, rate, link.latency_ps + link.adapter_latency_ps)
+        return self.routers[source].lane(name, rate, link.hop_ps)
 
     def place(self, tile: int) -> str:
         """Row and column of a tile."""
@@ -65,12 +65,12 @@ class Hardware:
 
     @property
     def ideal_memory(self) -> bool:
-        return self.package.memory.bandwidth_bytes_per_s is None and self.package.memory.latency_ps == 0
+        return self.package.memory.is_ideal
 
     def _sram_ports(self) -> tuple[dict[int, Lane], ...]:
         """Ports that can be slower than what feeds them; a wider port never limits and is left out."""
         sram, link = self.package.chiplet.sram, self.package.link
-        rate = int(link.bandwidth_bytes_per_s * link.payload_efficiency)
+        rate = link.payload_bytes_per_s
         degree = [0] * self.topology.size
         for _, target in self.topology.links:
             degree[target] += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hecasim.mapping.ports import Port
+from hecasim.mapping.ports import Port, shares
 from hecasim.sim.hardware import Hardware
 from hecasim.sim.lane import Lane, Segment, segments_of
 from hecasim.trace.task import DRAM_READ, STREAMS, Task
@@ -78,10 +78,7 @@ class Multicast:
                 self.done(member)
             return
         ports = sorted({self.hardware.ports[member] for member in self.members})
-        spans = []
-        for place, port in enumerate(ports):
-            share = size * (place + 1) // len(ports) - size * place // len(ports)
-            spans.append((port, segments_of(share, self.segment_bytes)))
+        spans = [(port, segments_of(share, self.segment_bytes)) for port, share in shares(size, ports)]
         self._left = dict.fromkeys(self.members, sum(len(cuts) for _, cuts in spans))
         for port, cuts in spans:
             channel = self.hardware.channels[port.channel]

@@ -24,3 +24,8 @@ class MemorySpec(Spec):
     background_w_per_channel: Watts = Field(default=0.0, alias="background_per_channel")
     price_usd_per_gib: UsdPerGib = Field(default=0.0, alias="price")
     enforce_capacity: bool = True
+
+    @property
+    def is_ideal(self) -> bool:
+        """Whether it answers at once, whatever is asked."""
+        return self.bandwidth_bytes_per_s is None and self.latency_ps == 0

@@ -97,6 +97,16 @@ class LinkSpec(Spec):
     payload_efficiency: Fraction = 1.0
     energy_j_per_bit: JoulesPerBit
 
+    @property
+    def payload_bytes_per_s(self) -> int:
+        """What is left of the raw rate for data, in one direction."""
+        return int(self.bandwidth_bytes_per_s * self.payload_efficiency)
+
+    @property
+    def hop_ps(self) -> int:
+        """Time from one router to the next."""
+        return self.latency_ps + self.adapter_latency_ps
+
 
 class EnergySpec(Spec):
     """What one operation costs, and what is burnt all the time; priced after the run, from counts.

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from hecasim.mapping.buffers import Buffer, Lives, Turn, in_place, tensor_of, turns, weight_bytes
+from hecasim.mapping.buffers import Buffer, Lives, Turn, in_place, turns, weight_bytes
 from hecasim.parallel.layout import Axes, Counts, tile_count
 from hecasim.parallel.method import Method
 from hecasim.parallel.program import NestStep, Program, Section, Step, Value, total_bytes, written_bytes
 from hecasim.parallel.reshard import Group, group_size
+from hecasim.parallel.sharding import tensor_of
 from hecasim.trace.groups import copy_group, group_name
 from hecasim.trace.sizes import collective_bytes, compact, nest_work
 from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, After, Task

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hecasim.mapping.buffers import tensor_of
+from hecasim.parallel.sharding import tensor_of
 from hecasim.sim import replay
 from hecasim.specs import load_model, load_package, load_plan
 from hecasim.trace import assemble, prepare
