@@ -87,7 +87,6 @@ class ExchangeStep:
     """Per tensor, what one member holds before a gather or after a scatter; for the rest what it holds."""
     reads: tuple[str, ...]
     makes: tuple[Value, ...]
-    weights: bool = False
 
 
 @dataclass(frozen=True)

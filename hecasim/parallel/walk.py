@@ -76,7 +76,7 @@ class Walk:
             self.add(*(self._collective(kind, group, moves) for (kind, group), moves in moves_of.items()))
 
     def _collective(self, kind: str, group: Group, moves: Sequence[tuple[Wish, Exchange]]) -> ExchangeStep:
-        sharding, tensors = self.sharding, self.sharding.block.tensors
+        sharding = self.sharding
         names = "+".join(f"{'d ' if wish.gradient else ''}{wish.tensor}" for wish, _ in moves)
         return ExchangeStep(
             kind=kind,
@@ -88,5 +88,4 @@ class Walk:
             ),
             reads=tuple(value_name(wish.tensor, move.before, wish.gradient) for wish, move in moves),
             makes=tuple(sharding.value(wish.tensor, move.after, wish.gradient) for wish, move in moves),
-            weights=all(tensors[wish.tensor].role == "weight" for wish, _ in moves),
         )
