@@ -1,14 +1,10 @@
-"""A Hugging Face config.json read as a model: which of its keys means what, family by family.
+"""A Hugging Face config.json read as a model: its values at their places, in the words of a ModelSpec."""
 
-Defaults are those of the configuration classes of `transformers`: a published file leaves out what equals them.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
 from hecasim.errors import ConfigError, nearest
+from hecasim.specs.families import ARCHITECTURES, FAMILIES, MIXTURES, OTHER_MIXTURES, Family
 from hecasim.specs.tree import Node, found, shown
 
 ACTIVATIONS = {
@@ -21,86 +17,6 @@ ACTIVATIONS = {
     "gelu_pytorch_tanh": "gelu",
     "relu": "relu",
 }
-REQUIRED = ("layers", "hidden", "heads", "inner", "vocab")
-
-
-@dataclass(frozen=True)
-class Family:
-    """How one model_type speaks of what a ModelSpec holds."""
-
-    keys: Mapping[str, str]  # our key -> key of config.json
-    fixed: Mapping[str, Any]  # what is true of every model of the family
-    defaults: Mapping[str, Any]  # our key -> what a missing key means
-    required: tuple[str, ...] = REQUIRED
-
-
-LLAMA_KEYS = {
-    "layers": "num_hidden_layers",
-    "hidden": "hidden_size",
-    "heads": "num_attention_heads",
-    "kv_heads": "num_key_value_heads",
-    "head_dim": "head_dim",
-    "inner": "intermediate_size",
-    "vocab": "vocab_size",
-    "max_positions": "max_position_embeddings",
-    "activation": "hidden_act",
-    "tied_embeddings": "tie_word_embeddings",
-}
-BIASES = {"qkv_bias": "attention_bias", "output_bias": "attention_bias"}
-NO_BIAS = {"qkv_bias": False, "output_bias": False, "ffn_bias": False}
-LLAMA_FIXED = {"positions": "rotary", "norm": "rms", "gated": True, "dropout": 0.0}
-LLAMA_DEFAULTS = {"activation": "silu", "tied_embeddings": False}
-
-FAMILIES = {
-    "llama": Family(
-        LLAMA_KEYS | BIASES | {"ffn_bias": "mlp_bias"}, LLAMA_FIXED, LLAMA_DEFAULTS | NO_BIAS | {"max_positions": 2048}
-    ),
-    "mistral": Family(LLAMA_KEYS, LLAMA_FIXED | NO_BIAS, LLAMA_DEFAULTS | {"kv_heads": 8, "max_positions": 131072}),
-    "qwen2": Family(
-        LLAMA_KEYS,
-        LLAMA_FIXED | NO_BIAS | {"qkv_bias": True},
-        LLAMA_DEFAULTS | {"kv_heads": 32, "max_positions": 32768},
-    ),
-    "qwen3": Family(
-        LLAMA_KEYS | BIASES,
-        LLAMA_FIXED | {"ffn_bias": False, "qk_norm": True},
-        LLAMA_DEFAULTS | NO_BIAS | {"kv_heads": 32, "head_dim": 128, "max_positions": 32768},
-    ),
-    "gpt2": Family(
-        {
-            "layers": "n_layer",
-            "hidden": "n_embd",
-            "heads": "n_head",
-            "inner": "n_inner",
-            "vocab": "vocab_size",
-            "max_positions": "n_positions",
-            "activation": "activation_function",
-            "tied_embeddings": "tie_word_embeddings",
-            "dropout": "resid_pdrop",
-        },
-        {"positions": "learned", "norm": "layer", "gated": False}
-        | {"qkv_bias": True, "output_bias": True, "ffn_bias": True},
-        {"max_positions": 1024, "activation": "gelu_new", "tied_embeddings": True, "dropout": 0.1},
-        required=("layers", "hidden", "heads", "vocab"),
-    ),
-    "gpt_neox": Family(
-        {key: LLAMA_KEYS[key] for key in LLAMA_KEYS if key not in ("kv_heads", "head_dim")}
-        | BIASES
-        | {"dropout": "hidden_dropout"},
-        {"positions": "rotary", "norm": "layer", "gated": False, "ffn_bias": True},
-        {"activation": "gelu", "tied_embeddings": False, "dropout": 0.0, "max_positions": 2048}
-        | {"qkv_bias": True, "output_bias": True},
-    ),
-}
-ARCHITECTURES = {
-    "LlamaForCausalLM": "llama",
-    "MistralForCausalLM": "mistral",
-    "Qwen2ForCausalLM": "qwen2",
-    "Qwen3ForCausalLM": "qwen3",
-    "GPT2LMHeadModel": "gpt2",
-    "GPTNeoXForCausalLM": "gpt_neox",
-}
-MIXTURES = ("mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "deepseek", "deepseek_v2", "deepseek_v3", "dbrx", "gpt_oss")
 MIXTURE_KEYS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_intermediate_size")
 
 
@@ -114,7 +30,7 @@ def convert(tree: Node) -> Node:
     family_name = _family_name(tree)
     family = FAMILIES[family_name]
     ours: dict[str, Node] = {}
-    faults: list[str] = []
+    faults = _unfollowed(tree, family)
     for key in sorted({*family.keys, *family.fixed}):
         node = _given(tree, family, key)
         if node is not None:
@@ -128,7 +44,31 @@ def convert(tree: Node) -> Node:
     ours["activation"] = _activation(ours["activation"])
     ours["name"] = _made(tree, "name", _name(tree))
     ours["description"] = _made(tree, "description", _description(tree, family_name))
-    return Node(ours, tree.place)
+    return Node(_in_sections(ours, tree), tree.place)
+
+
+def _in_sections(flat: dict[str, Node], tree: Node) -> dict[str, Node]:
+    """`{"moe.top_k": ...}` as `{"moe": {"top_k": ...}}`."""
+    whole: dict[str, Node] = {key: node for key, node in flat.items() if "." not in key}
+    for section in sorted({key.partition(".")[0] for key in flat if "." in key}):
+        inside = {key.partition(".")[2]: node for key, node in flat.items() if key.startswith(f"{section}.")}
+        whole[section] = Node(inside, tree.place)
+    return whole
+
+
+def _unfollowed(tree: Node, family: Family) -> list[str]:
+    """Faults about values that mean a network we do not build."""
+    faults = []
+    for key, accepted in family.only.items():
+        node = tree.keys.get(key)
+        if node is not None and node.plain() not in accepted:
+            faults.append(node.place.says(f"found {found(node)}; only {_alternatives(accepted)} is supported"))
+    return faults
+
+
+def _alternatives(values: tuple[Any, ...]) -> str:
+    """Alternatives as they would be written in the file."""
+    return " or ".join("[]" if value == [] else shown(value) for value in values)
 
 
 def _family_name(tree: Node) -> str:
@@ -142,10 +82,12 @@ def _family_name(tree: Node) -> str:
     else:
         name = str(node.value) if str(node.value) in FAMILIES else None
         known = FAMILIES
-    mixture = str(node.value) in MIXTURES or any(_is_above_one(tree.keys.get(key)) for key in MIXTURE_KEYS)
     word = found(node)
-    if mixture or "moe" in word.lower():
-        raise ConfigError(node.place.says(f"found {word}; mixture of experts is not built yet"))
+    has_experts = any(_is_above_one(tree.keys.get(key)) for key in MIXTURE_KEYS)
+    unknown_mixture = name is None and (str(node.value) in OTHER_MIXTURES or "moe" in word.lower())
+    if name not in MIXTURES and (has_experts or unknown_mixture):
+        known = ", ".join(sorted(MIXTURES))
+        raise ConfigError(node.place.says(f"found {word}; not a supported mixture of experts; supported: {known}"))
     if name is None:
         hint = nearest(str(node.value), known)
         choice = "" if hint.startswith("known") else f"; supported: {', '.join(sorted(known))}"
@@ -166,7 +108,7 @@ def _given(tree: Node, family: Family, key: str) -> Node | None:
         return written
     if written is None and key in family.defaults:
         return _made(tree, family.keys[key], family.defaults[key])
-    if written is not None and key not in (*family.required, "kv_heads", "head_dim", "inner"):
+    if written is not None and key not in (*family.required, "kv_heads", "head_dim", "inner", "moe.shared_experts"):
         return written  # a null where a value must be: the fault is told at its line
     return None
 
@@ -203,8 +145,10 @@ def _description(tree: Node, family: str) -> str:
         notes.append("sliding window ignored: attention reaches over the whole sequence")
     if family == "gpt_neox" and said.get("use_parallel_residual", True):
         notes.append("parallel residual simulated as attention, then FFN: the same work and parameters")
-    if family in ("mistral", "qwen2", "qwen3") and "num_key_value_heads" not in said:
+    if family in ("mistral", "qwen2", "qwen3", "mixtral", "qwen3_moe") and "num_key_value_heads" not in said:
         notes.append("num_key_value_heads not given: the default of transformers")
+    if said.get("num_nextn_predict_layers"):
+        notes.append("multi-token prediction left out: the main model alone")
     attention_dropout = said.get("attn_pdrop", said.get("attention_dropout", 0))
     if family != "gpt2" and attention_dropout:
         notes.append("dropout inside attention ignored")
