@@ -7,7 +7,7 @@ import pytest
 
 from hecasim import __version__
 
-VERBS = ["run", "trace", "list", "check", "schema"]
+VERBS = ["run", "trace", "list", "check", "schema", "sweep", "export", "compare", "bundle"]
 
 
 def program(*words: str) -> subprocess.CompletedProcess[str]:
