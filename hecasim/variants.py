@@ -1,7 +1,8 @@
 """The same step with one resource doubled or free: what it waits for, found by real runs.
 
-`what_if` doubles core, NoP, DRAM and SRAM ports in turn. `waterfall` starts with only the core at its real speed and
-makes the others real one by one (SRAM ports, DRAM, NoP, then contention); the differences add up to the step.
+`what_if` doubles core, NoP, DRAM and SRAM ports in turn. A free SRAM has ports of its own for everybody, all without
+limit, room for all, and sums that cost nothing, wherever they are made. `waterfall` starts with only the core at its
+real speed and makes the others real one by one (SRAM, DRAM, NoP, then contention); the differences add up to the step.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ WITHOUT_LIMIT = "1000000000 GB/s"
 RATES = {
     "nop": ("link.bandwidth",),
     "dram": ("memory.bandwidth",),
-    "sram": tuple(f"chiplet.sram.{port}_bandwidth" for port in ("core", "nop", "dram", "reduction")),
+    "sram": tuple(f"chiplet.sram.{port}_bandwidth" for port in ("core", "nop", "dram", "reduction", "port")),
 }
 
 
@@ -59,6 +60,7 @@ def freed(package: PackageSpec, resources: Collection[str]) -> PackageSpec:
         changes |= {"memory.kind": "ideal", "chiplet.sram.dram_bandwidth": "unlimited"}
     if "sram" in resources:
         changes |= dict.fromkeys(RATES["sram"], "unlimited")
+        changes |= {"chiplet.sram.ports": "separate", "chiplet.reduction": "unit"}
     return load_package(package, changes) if changes else package
 
 
@@ -80,6 +82,7 @@ def ideal(
         model,
         plan,
         contention="contention" not in resources,
+        sram_room="sram" not in resources,
         progress=progress,
         timeline=timeline,
         as_built_for=package,

@@ -6,6 +6,8 @@ and folds never overlap (unless `fold_overlap`).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from hecasim.mapping.work import Work
 from hecasim.specs import ChipletSpec, SystolicCoreSpec
 from hecasim.units import PS_PER_S
@@ -52,16 +54,38 @@ def sram_bytes(chiplet: ChipletSpec, work: Work, element_bytes: int) -> int:
     return (elements + work.vector_operations) * element_bytes
 
 
-def duration_ps(chiplet: ChipletSpec, work: Work, element_bytes: int) -> int:
-    """Time of a task on the core: array then vector unit, or the SRAM port where that is slower."""
+def arithmetic_ps(chiplet: ChipletSpec, work: Work) -> int:
+    """Time of a task on array then vector unit, whatever its operands take to come."""
     core = chiplet.core
-    if isinstance(core, SystolicCoreSpec):
-        cycles = sum(gemm_cycles(core, *shape) for shape in work.gemms)
-        cycles += -(-work.vector_operations // core.vector_lanes)
-        busy = -(-cycles * PS_PER_S // int(core.clock_hz))
-    else:
-        busy = -(-work.flops * PS_PER_S // int(core.peak_flop_per_s))
-    port = chiplet.sram.core_bandwidth_bytes_per_s
+    if not isinstance(core, SystolicCoreSpec):
+        return -(-work.flops * PS_PER_S // int(core.peak_flop_per_s))
+    cycles = sum(gemm_cycles(core, *shape) for shape in work.gemms)
+    cycles += -(-work.vector_operations // core.vector_lanes)
+    return -(-cycles * PS_PER_S // int(core.clock_hz))
+
+
+def duration_ps(chiplet: ChipletSpec, work: Work, element_bytes: int) -> int:
+    """Time of a task alone on its tile: array then vector unit, or the SRAM port where that is slower."""
+    busy, port = arithmetic_ps(chiplet, work), chiplet.sram.operand_bytes_per_s
     if port is None:
         return busy
-    return max(busy, -(-sram_bytes(chiplet, work, element_bytes) * PS_PER_S // int(port)))
+    return max(busy, -(-sram_bytes(chiplet, work, element_bytes) * PS_PER_S // port))
+
+
+class Hold(NamedTuple):
+    """How long a task holds the core by itself, and the operand bytes that must have passed a shared port too."""
+
+    duration_ps: int
+    operand_bytes: int
+
+
+def hold(chiplet: ChipletSpec, work: Work, element_bytes: int) -> Hold:
+    """A port of the core's own is a limit on its rate; a shared one is a queue that the operands stand in."""
+    if chiplet.sram.ports == "shared":
+        return Hold(arithmetic_ps(chiplet, work), sram_bytes(chiplet, work, element_bytes))
+    return Hold(duration_ps(chiplet, work, element_bytes), 0)
+
+
+def sum_work(size_bytes: int, element_bytes: int) -> Work:
+    """The sum of a message that has arrived with what lies in the SRAM: one vector operation per element."""
+    return Work((), -(-size_bytes // element_bytes))

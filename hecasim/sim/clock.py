@@ -2,6 +2,8 @@
 
 First all events of an instant, and the zero-time starts they cause, run to a fixpoint; then one grant pass
 serves the resources that were asked for. So nothing depends on the order in which events were created.
+Space is a part of the first half: when nothing more happens, the gates that were asked let in whom they have room for,
+all at once; what then starts in this instant may ask again, until nobody does.
 Every grant, computation and hop lasts at least one picosecond: a grant causes nothing in its own instant.
 """
 
@@ -27,6 +29,16 @@ class Resource(Protocol):
         """Serve whoever is first by the static order."""
 
 
+class Gate(Protocol):
+    """Something that is asked for space in the first half of a picosecond and gives it at the end of that half."""
+
+    entering: bool
+    begin: Callable[[Any], None]
+
+    def admit(self, now: int) -> list[Any]:
+        """Those that there is room for, in static order; each is handed to `begin` afterwards."""
+
+
 class _Done(simpy.Event):
     """An event that is triggered when it is made, like SimPy's own Timeout."""
 
@@ -47,6 +59,7 @@ class Clock:
         self.happenings = 0
         self._agenda: dict[int, list[tuple[Callable[[Any], None], Any]]] = {}
         self._asked: list[Resource] = []
+        self._entering: list[Gate] = []
         self._grant_due = False
 
     def at(self, time: int, action: Callable[[Any], None], argument: Any) -> None:
@@ -67,9 +80,9 @@ class Clock:
             action(argument)
         # Nothing else is due in this picosecond: its second half can follow without an event of its own
         # (measured: a quarter off the run time of a ring whose members are out of step).
-        if self._asked and not self._grant_due:
+        if (self._asked or self._entering) and not self._grant_due:
             if self.env.peek() > now:
-                self._serve(now)
+                self._end_first_half(now)
             else:
                 self.settle()
 
@@ -80,16 +93,38 @@ class Clock:
         resource.asking = True
         self._asked.append(resource)
 
+    def enter(self, gate: Gate) -> None:
+        """Let *gate* look at the end of this half who fits."""
+        if not gate.entering:
+            gate.entering = True
+            self._entering.append(gate)
+
     def settle(self) -> None:
         """After a SimPy process has acted: make sure that a grant pass ends this picosecond."""
-        if self._asked and not self._grant_due:
+        if (self._asked or self._entering) and not self._grant_due:
             self._grant_due = True
             self.env.schedule(_Done(self.env, self._grant), GRANT_HALF)
 
     def _grant(self, _: simpy.Event) -> None:
         self._grant_due = False
         self.now = int(self.env.now)
-        self._serve(self.now)
+        self._end_first_half(self.now)
+
+    def _end_first_half(self, now: int) -> None:
+        """Nothing else happens: give space, round by round, then serve; unless what got space makes more happen."""
+        while self._entering:
+            gates, self._entering = self._entering, []
+            for gate in gates:
+                gate.entering = False
+            # First all gates decide, then all that was let in begins: the order of the gates does not matter.
+            admitted = [(gate.begin, entrant) for gate in gates for entrant in gate.admit(now)]
+            for begin, entrant in admitted:
+                begin(entrant)
+            if self.env.peek() <= now:
+                self.settle()
+                return
+        if self._asked:
+            self._serve(now)
 
     def _serve(self, now: int) -> None:
         asked, self._asked = self._asked, []
@@ -112,3 +147,4 @@ class Clock:
         self.env.run()
         self.now = int(self.env.now)
         assert not self._asked, "a resource was asked for and never granted"
+        assert not self._entering, "space was asked for and nobody looked"

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from hecasim.mapping.ports import Port, ports_of_tiles
+from hecasim.mapping.sram import UNLIMITED_ROOMS, Rooms
 from hecasim.sim.clock import Clock
-from hecasim.sim.core import Core
+from hecasim.sim.core import CORE_STREAM, Core
 from hecasim.sim.lane import Lane
-from hecasim.sim.station import DramController, Router, Sram
+from hecasim.sim.sram import Sram
+from hecasim.sim.station import DramController, Router
 from hecasim.specs import PackageSpec
 from hecasim.topologies import make
 
@@ -26,12 +28,14 @@ class Hardware:
         dram_map: str,
         finish: Callable[[Any], None],
         lane_kind: type[Lane] = Lane,
+        rooms: Rooms = UNLIMITED_ROOMS,
+        begin: Callable[[Any], None] = lambda _: None,
     ) -> None:
         self.clock, self.package, self.lane_kind = clock, package, lane_kind
         self.topology = make(package.topology.kind, package.topology.rows, package.topology.columns)
         tiles = range(self.topology.size)
         self.cores = [Core(clock, finish) for _ in tiles]
-        self.srams = [Sram(clock, f"sram {tile}", lane_kind) for tile in tiles]
+        self.srams = [Sram(clock, f"sram {tile}", lane_kind, rooms, begin) for tile in tiles]
         self.routers = [Router(clock, f"router {tile}", lane_kind) for tile in tiles]
         self.links = [self._link(source, target) for source, target in self.topology.links]
         self.ports = ports_of_tiles(package, dram_map)
@@ -70,6 +74,11 @@ class Hardware:
     def _sram_ports(self) -> tuple[dict[int, Lane], ...]:
         """Ports that can be slower than what feeds them; a wider port never limits and is left out."""
         sram, link = self.package.chiplet.sram, self.package.link
+        if sram.ports == "shared":
+            rate, streams = sram.operand_bytes_per_s, CORE_STREAM + 1
+            shared = {tile: station.lane(f"sram {tile} port", rate, 1, streams)
+                      for tile, station in enumerate(self.srams)}  # fmt: skip
+            return shared, shared, shared, shared
         rate = link.payload_bytes_per_s
         degree = [0] * self.topology.size
         for _, target in self.topology.links:
@@ -85,6 +94,12 @@ class Hardware:
                 dram_in[tile] = station.lane(f"sram {tile} dram fill", int(dram), 1)
                 dram_out[tile] = station.lane(f"sram {tile} dram drain", int(dram), 1)
         return nop_in, nop_out, dram_in, dram_out
+
+    def share_ports(self, segment_bytes: int) -> None:
+        """Where a tile has one port, its core's operands pass it too, in segments."""
+        if self.package.chiplet.sram.ports == "shared":
+            for core, sram in zip(self.cores, self.srams, strict=True):
+                core.share(sram.lanes[0], segment_bytes)
 
     def route(self, source: int, target: int) -> Route:
         """Lanes of a message between two tiles' SRAMs."""

@@ -25,8 +25,13 @@ Span = tuple[int, int]
 class Sink(Protocol):
     """What a segment belongs to; told when the segment has landed."""
 
-    body: int
-    task: int
+    @property
+    def body(self) -> int:
+        """The body it belongs to."""
+
+    @property
+    def task(self) -> int:
+        """Its task in that body."""
 
     def landed(self, segment: Segment) -> None:
         """The whole segment has arrived at the end of its route."""
@@ -83,7 +88,13 @@ class Lane:
                  "name", "pointer", "queues", "rate", "rouse", "segments", "wait_ps", "waiting")  # fmt: skip
 
     def __init__(
-        self, clock: Clock, rouse: Callable[[Lane], None], name: str, bytes_per_s: int | None, latency_ps: int
+        self,
+        clock: Clock,
+        rouse: Callable[[Lane], None],
+        name: str,
+        bytes_per_s: int | None,
+        latency_ps: int,
+        streams: int = len(STREAMS),
     ) -> None:
         self.clock = clock
         self.rouse = rouse
@@ -93,7 +104,7 @@ class Lane:
         self.latency_ps = max(1, latency_ps)
         self.free_at = 0
         self.arrivals: list[Segment] = []
-        self.queues: tuple[deque[Segment], ...] = tuple(deque() for _ in STREAMS)
+        self.queues: tuple[deque[Segment], ...] = tuple(deque() for _ in range(streams))
         self.waiting = 0
         self.pointer = 0
         """The stream served last; it keeps its place while the lane is idle."""

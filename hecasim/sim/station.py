@@ -1,4 +1,4 @@
-"""Stations own lanes: the NoP router its links, the SRAM buffer its ports, the DRAM controller its channel.
+"""Stations own lanes: the NoP router its links, the SRAM buffer its ports (`sram.py`), the DRAM controller its channel.
 
 Each is a SimPy process. It is not woken for every segment: a free lane is granted by table in the grant pass;
 the process sleeps until a lane with waiting segments falls free.
@@ -11,9 +11,9 @@ from typing import Any
 
 import simpy
 
-from hecasim.mapping.buffers import Buffer
 from hecasim.sim.clock import Clock
 from hecasim.sim.lane import Lane
+from hecasim.trace.task import STREAMS
 
 
 class Station:
@@ -28,9 +28,9 @@ class Station:
         self._wake = clock.env.event()
         clock.env.process(self.serve())
 
-    def lane(self, name: str, bytes_per_s: int | None, latency_ps: int) -> Lane:
+    def lane(self, name: str, bytes_per_s: int | None, latency_ps: int, streams: int = len(STREAMS)) -> Lane:
         """Add a lane that this station serves."""
-        lane = self.lane_kind(self.clock, self.rouse, name, bytes_per_s, latency_ps)
+        lane = self.lane_kind(self.clock, self.rouse, name, bytes_per_s, latency_ps, streams)
         self.lanes.append(lane)
         return lane
 
@@ -65,32 +65,3 @@ class DramController(Station):
 
     Modelled: one shared channel for reads and writes. Not modelled: banks, rows, refresh, bus turnaround.
     """
-
-
-class Sram(Station):
-    """SRAM buffer of one tile: its occupancy by class, and those of its ports that can limit traffic.
-
-    Modelled: bytes taken and given by tasks, peaks, NoP and DRAM-fill ports slower than what feeds them.
-    Not modelled: banks and their conflicts; a task never waits for space (the mapping made sure it fits).
-    """
-
-    def __init__(self, clock: Clock, name: str, lane_kind: type[Lane] = Lane) -> None:
-        super().__init__(clock, name, lane_kind)
-        self.level: dict[str, int] = {}
-        self.peak: dict[str, int] = {}
-        self.total = self.total_peak = 0
-
-    def take(self, buffers: tuple[Buffer, ...]) -> None:
-        """Occupy space when a task starts."""
-        for kind, size_bytes in buffers:
-            level = self.level[kind] = self.level.get(kind, 0) + size_bytes
-            self.total += size_bytes
-            if level > self.peak.get(kind, 0):
-                self.peak[kind] = level
-        self.total_peak = max(self.total_peak, self.total)
-
-    def give(self, buffers: tuple[Buffer, ...]) -> None:
-        """Free space when a task has ended."""
-        for kind, size_bytes in buffers:
-            self.level[kind] -= size_bytes
-            self.total -= size_bytes

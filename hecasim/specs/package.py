@@ -71,7 +71,11 @@ CoreSpec = Annotated[IdealCoreSpec | SystolicCoreSpec, Field(discriminator="kind
 
 
 class SramSpec(Spec):
-    """The buffers of one tile and the bandwidth of each of its ports; None is unlimited."""
+    """The buffers of one tile and the bandwidth of each of its ports; None is unlimited.
+
+    `separate`: one port each for core operands, the NoP (in and out) and DRAM (fill and drain). `shared`: all of them
+    pass one port of `port_bandwidth`, and the three bandwidths of separate ports say nothing.
+    """
 
     weights_bytes: BytesOrUnlimited
     activations_bytes: BytesOrUnlimited
@@ -79,13 +83,33 @@ class SramSpec(Spec):
     nop_bandwidth_bytes_per_s: BytesPerSOrUnlimited
     dram_bandwidth_bytes_per_s: BytesPerSOrUnlimited
     reduction_bandwidth_bytes_per_s: BytesPerSOrUnlimited
+    ports: Literal["separate", "shared"] = "separate"
+    port_bandwidth_bytes_per_s: BytesPerSOrUnlimited = None
+
+    @property
+    def operand_bytes_per_s(self) -> int | None:
+        """Rate at which a core alone on its tile gets its operands; None is unlimited."""
+        shared = self.ports == "shared"
+        rate = self.port_bandwidth_bytes_per_s if shared else self.core_bandwidth_bytes_per_s
+        return None if rate is None else int(rate)
 
 
 class ChipletSpec(Spec):
-    """One die: a compute core and its SRAM."""
+    """One die: a compute core and its SRAM.
+
+    The sums of a reduce-scatter are made by a `unit` at the NoP port, at the SRAM's reduction bandwidth, or by the
+    core's `vector` unit, which then does nothing else.
+    """
 
     core: CoreSpec
     sram: SramSpec
+    reduction: Literal["unit", "vector"] = "unit"
+
+    @model_validator(mode="after")
+    def _a_shared_port_has_a_rate(self) -> Self:
+        if self.sram.ports == "shared" and self.sram.port_bandwidth_bytes_per_s is None:
+            raise broken_rule("sram.port_bandwidth", "expected a bandwidth beside ports: shared")
+        return self
 
 
 class LinkSpec(Spec):
