@@ -27,12 +27,13 @@ def distinct_bytes(values: Iterable[Value]) -> int:
 
 
 def footprint(
-    model: ModelSpec, plan: PlanSpec, saved_bytes_per_micro_batch: int, boundary_bytes: int
+    model: ModelSpec, plan: PlanSpec, saved_bytes_per_micro_batch: int, boundary_bytes: int, in_flight_bytes: int = 0
 ) -> dict[str, int]:
-    """Bytes in DRAM by class at the fullest moment, the end of the forward pass.
+    """Bytes in DRAM by class at the fullest moment: as backward begins.
 
     `saved_bytes_per_micro_batch` is what all blocks store for backward, their inputs included;
-    `boundary_bytes` the gradient of one block boundary for the whole batch (read and written: two of them).
+    `boundary_bytes` the gradient of one block boundary for the whole batch (read and written: two of them);
+    `in_flight_bytes` what one block makes again for the micro-batches at work.
     """
     precision = plan.bytes_per_element
     embeddings = sum(model.parameter_parts[part] for part in ("embedding", "positions", "head"))
@@ -43,7 +44,7 @@ def footprint(
         "weights": inner * precision,
         "gradients": model.parameters * precision,
         "optimizer": model.parameters * states,
-        "activations": saved_bytes_per_micro_batch * micro_batches,
+        "activations": saved_bytes_per_micro_batch * micro_batches + in_flight_bytes,
         "buffers": 2 * boundary_bytes,
         "embeddings": embeddings * precision,
     }
@@ -71,6 +72,12 @@ def fullest_channel_share(package: PackageSpec, dram_map: str) -> tuple[int, int
     return max(served.values()), sum(served.values())
 
 
+def behind_fullest_channel(package: PackageSpec, dram_map: str, needed_bytes: int) -> int:
+    """Bytes that lie behind the fullest channel of *needed_bytes* in all."""
+    served, tiles = fullest_channel_share(package, dram_map)
+    return -(-needed_bytes * served // tiles)
+
+
 def check_capacity(package: PackageSpec, plan: PlanSpec, by_class: dict[str, int]) -> str | None:
     """Refuse a plan that does not fit DRAM, in all or behind one channel, or say so where it only wants a warning."""
     one, needed = package.memory.capacity_bytes, sum(by_class.values())
@@ -78,7 +85,7 @@ def check_capacity(package: PackageSpec, plan: PlanSpec, by_class: dict[str, int
         return None
     capacity = one * channel_count(package)
     served, tiles = fullest_channel_share(package, plan.dram_map)
-    behind_one = -(-needed * served // tiles)
+    behind_one = behind_fullest_channel(package, plan.dram_map, needed)
     parts = ", ".join(f"{name} {_gib(size)}" for name, size in by_class.items() if size)
     if needed > capacity:
         resource, need, have = "DRAM capacity of the package", f"{_gib(needed)} ({parts})", _gib(capacity)
@@ -91,7 +98,9 @@ def check_capacity(package: PackageSpec, plan: PlanSpec, by_class: dict[str, int
         return f"{resource} exceeded: {need} needed, {have} present"
     raise InfeasiblePlan(
         resource=resource, needed=need, available=have,
-        levers=["plan.batch (smaller)", "plan.optimizer=none", "plan.dram_map (another spread over ports)",
+        levers=["plan.batch (smaller)", "plan.optimizer=none",
+                *(["plan.recompute=full (only block inputs are stored)"] if plan.recompute != "full" else []),
+                "plan.dram_map (another spread over ports)",
                 "package.memory.capacity", "package.memory.kind", "a larger grid", "plan.capacity=warn"],
     )  # fmt: skip
 

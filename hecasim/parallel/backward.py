@@ -12,7 +12,7 @@ from hecasim.parallel.gradients import (
     weight_gradient_layout,
 )
 from hecasim.parallel.layout import Layout
-from hecasim.parallel.program import Gemm, NestStep, Program, Value, VectorLoad
+from hecasim.parallel.program import RECOMPUTE, Gemm, NestStep, Program, Value, VectorLoad
 from hecasim.parallel.shapes import gemms_of, vector_loads
 from hecasim.parallel.sharding import Sharding, value_name
 from hecasim.parallel.traffic import add_backward_traffic, gathered_activations
@@ -70,6 +70,8 @@ class _BackwardWalk(Walk):
             (operator, operand) for operator in others if operator.kind == "opaque" for operand in operator.inputs
         )
         self.bring_operands((product, product.inputs[1]) for product in products)
+        for operator in others:
+            self._core_again(operator)
         gemms: list[Gemm] = []
         vectors: list[VectorLoad] = []
         reads: list[str] = []
@@ -86,6 +88,27 @@ class _BackwardWalk(Walk):
         distinct = {value.name: value for value in makes}
         self.add(NestStep(label, tuple(gemms), tuple(vectors), tuple(dict.fromkeys(reads)), tuple(distinct.values())))
         self._settle(complete)
+
+    def _core_again(self, operator: Operator) -> None:
+        """Selective recomputation: core attention once more, where its backward is about to read what it kept.
+
+        Only what it makes for its own backward counts: the context was stored, for the output projection reads it too.
+        """
+        sharding = self.sharding
+        if not (operator.is_core and sharding.setting.recompute == "selective"):
+            return
+        self.add(
+            NestStep(
+                label=f"{RECOMPUTE} {operator.name}",
+                gemms=tuple(gemms_of(sharding, operator, "forward")),
+                vectors=tuple(vector_loads(sharding, operator)),
+                reads=tuple(sharding.reads(operator)),
+                makes=tuple(
+                    sharding.value(side.tensor, sharding.made(operator, side)) for side in operator.side_outputs
+                ),
+                phase=RECOMPUTE,
+            )
+        )
 
     def _reads(self, operator: Operator) -> list[str]:
         """The incoming gradient, and the activations that the backward rule of a non-product reads."""

@@ -7,28 +7,32 @@ settles once at its last contribution, and keeps a factor partial where the prod
 that factor unused; one exchange per tensor, needed layout and pass.
 
 `sharding` knows cuts and resting layouts, `gradients` the layouts of gradients, `shapes` local work; `walk` writes a
-pass down wave by wave: `forward`, `backward` and `update` are the three; `traffic` is what DRAM brings and takes.
+pass down wave by wave: `forward`, `backward` and `update` are the three, and
+`recompute` puts a forward in front of a backward; `traffic` is what DRAM brings and takes.
 """
 
 from hecasim.parallel.backward import derive_backward
-from hecasim.parallel.forward import derive_forward
+from hecasim.parallel.forward import derive_again, derive_forward
 from hecasim.parallel.gradients import weight_gradient_layouts
 from hecasim.parallel.shapes import core_gemms, model_product_flops, product_gemm
 from hecasim.parallel.sharding import Setting, Sharding, value_name
-from hecasim.parallel.traffic import gathered_activations, saved_values, weight_values
+from hecasim.parallel.traffic import gathered_activations, recomputes_whole, saved_values, stored_values, weight_values
 from hecasim.parallel.update import derive_update
 
 __all__ = [
     "Setting",
     "Sharding",
     "core_gemms",
+    "derive_again",
     "derive_backward",
     "derive_forward",
     "derive_update",
     "gathered_activations",
     "model_product_flops",
     "product_gemm",
+    "recomputes_whole",
     "saved_values",
+    "stored_values",
     "value_name",
     "weight_gradient_layouts",
     "weight_values",

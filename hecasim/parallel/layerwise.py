@@ -15,7 +15,7 @@ def through_dram(program: Program) -> Program:
     """*program*, with one section per level, so that no value waits on the package between sections."""
     journey = _Journey(program.sections)
     sections = [journey.through(number, section) for number, section in enumerate(program.sections)]
-    return replace(program, sections=sections, layerwise=True)
+    return replace(program, sections=sections, reads_back=True)
 
 
 class _Journey:

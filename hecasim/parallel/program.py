@@ -14,6 +14,9 @@ import numpy as np
 from hecasim.parallel.layout import Counts, Layout
 from hecasim.parallel.reshard import Group
 
+RECOMPUTE = "recompute"
+"""The pass that makes again, in front of backward, what forward did not store."""
+
 
 @dataclass(frozen=True)
 class Amount:
@@ -87,6 +90,8 @@ class ExchangeStep:
     """Per tensor, what one member holds before a gather or after a scatter; for the rest what it holds."""
     reads: tuple[str, ...]
     makes: tuple[Value, ...]
+    phase: str = ""
+    """The pass it counts to, where that is not its program's own."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,8 @@ class NestStep:
     vectors: tuple[VectorLoad, ...]
     reads: tuple[str, ...]
     makes: tuple[Value, ...]
+    phase: str = ""
+    """The pass it counts to, where that is not its program's own."""
 
 
 Step = ExchangeStep | NestStep
@@ -131,8 +138,8 @@ class Program:
     """Gathered operands and partial results pass through two panels (SUMMA) instead of standing whole."""
     panels: int = 1
     """Pipelined chunks in which each round's tile travels."""
-    layerwise: bool = False
-    """What one section hands to another goes through DRAM."""
+    reads_back: bool = False
+    """Some sections load what earlier ones of the same body have stored."""
 
     @property
     def steps(self) -> Iterator[Step]:

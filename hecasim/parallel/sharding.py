@@ -39,6 +39,7 @@ class Setting:
     materialised: bool = False
     chunks: int = 1
     layerwise: bool = False
+    recompute: str = "none"
 
 
 class Sharding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hecasim.parallel.gradients import weight_gradient_layouts
 from hecasim.parallel.layout import Layout
 from hecasim.parallel.program import Program, Value
-from hecasim.parallel.sharding import Sharding, value_name
+from hecasim.parallel.sharding import Sharding, tensor_of, value_name
 
 TABLE = "table"
 """The embedding table stays in DRAM: rows come and their gradients go one by one, the weight buffer never holds it."""
@@ -15,10 +15,18 @@ def add_forward_traffic(program: Program, sharding: Sharding) -> None:
     """DRAM brings the block's input and weights; it takes the output and what backward needs."""
     block = sharding.block
     _load(program, sharding.resting(block.source) if block.source else sharding.rows())
-    for value in saved_values(sharding):
+    for value in stored_values(sharding):
         _store(program, value)
     if block.result:
         program.sections[-1].stores.append(sharding.resting(block.result))
+    program.weights = weight_values(sharding)
+
+
+def add_recompute_traffic(program: Program, sharding: Sharding) -> None:
+    """DRAM brings the block's input and takes what backward needs; the output nobody reads a second time."""
+    _load(program, sharding.resting(sharding.block.source))
+    for value in saved_values(sharding):
+        _store(program, value)
     program.weights = weight_values(sharding)
 
 
@@ -29,7 +37,7 @@ def add_backward_traffic(program: Program, sharding: Sharding) -> None:
         _load(program, sharding.resting(block.result, gradient=True))
     if block.source:
         _load(program, sharding.resting(block.source))
-    for value in saved_values(sharding):
+    for value in saved_values(sharding) if recomputes_whole(sharding) else stored_values(sharding):
         _load(program, value)
     leaves = sharding.resting(block.source, gradient=True) if block.source else sharding.rows(gradient=True)
     program.sections[-1].stores.append(leaves)
@@ -46,8 +54,23 @@ def weight_values(sharding: Sharding) -> list[Value]:
     return [sharding.resting(weight.name) for weight in sharding.block.weights if weight.name != TABLE]
 
 
+def recomputes_whole(sharding: Sharding) -> bool:
+    """Whether a block's forward runs again before its backward: only blocks that have an input and an output."""
+    return sharding.setting.recompute == "full" and bool(sharding.block.source and sharding.block.result)
+
+
+def stored_values(sharding: Sharding) -> list[Value]:
+    """What forward stores for backward besides the block's input: what is not made again."""
+    if recomputes_whole(sharding):
+        return []
+    if sharding.setting.recompute != "selective":
+        return saved_values(sharding)
+    again = {side.tensor for operator in sharding.block.operators if operator.is_core for side in operator.side_outputs}
+    return [value for value in saved_values(sharding) if tensor_of(value.name) not in again]
+
+
 def saved_values(sharding: Sharding) -> list[Value]:
-    """What forward stores for backward besides the block's input, in the layout in which backward reads it."""
+    """What backward needs of forward besides the block's input, in the layout in which it reads it."""
     saved = [tensor.name for tensor in sharding.block.tensors.values() if tensor.fate == "saved"]
     gathered = [] if sharding.setting.regather else gathered_activations(sharding)
     instead = {value_name(name, sharding.rest[name]) for name, _ in gathered}

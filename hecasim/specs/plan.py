@@ -1,13 +1,23 @@
 """What the user says about the training step: method, batch, tiling, overlap, precision; no behaviour."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from hecasim.specs.spec import Count, CountOrAuto, Name, Spec, broken_rule
 from hecasim.units import Bytes
 
 BYTES_PER_ELEMENT = {"bf16": 2, "fp16": 2, "fp32": 4, "fp8": 1}
+
+
+def _one_word(value: Any) -> Any:
+    """Refuse a list of operator names in words of its own."""
+    if isinstance(value, list | tuple):
+        raise PydanticCustomError(
+            "recompute_list", "expected none, selective or full: a list of operator names is not modelled"
+        )
+    return value
 
 
 class OptionsSpec(Spec):
@@ -37,7 +47,7 @@ class PlanSpec(Spec):
     causal_skip: bool = False
     schedule: Literal["fused", "layerwise", "reload_weights"] = "fused"
     overlap: Literal["none", "micro_batch", "chunk"] = "micro_batch"
-    recompute: Literal["none"] = "none"
+    recompute: Annotated[Literal["none", "selective", "full"], BeforeValidator(_one_word)] = "none"
     precision: Literal["bf16", "fp16", "fp32", "fp8"] = "bf16"
     optimizer: Literal["adam", "sgd", "none"] = "adam"
     optimizer_traffic: bool = True

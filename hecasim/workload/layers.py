@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hecasim.errors import ConfigError
 from hecasim.specs import ModelSpec
 from hecasim.workload.operators import Level, Operand, Operator, Tensor, VectorWork
 
@@ -65,12 +66,19 @@ def extents_of(model: ModelSpec, sequences: int, sequence: int) -> dict[str, int
 
 def blocks_of(model: ModelSpec, materialised: bool) -> dict[str, Block]:
     """The four kinds of block of *model*; `materialised` attention keeps its score matrix for backward."""
+    _refuse_mixture(model)
     return {
         "embedding": _embedding(model),
         "attention": _attention(model, materialised),
         "ffn": _ffn(model),
         "head": _head(model),
     }
+
+
+def _refuse_mixture(model: ModelSpec) -> None:
+    for key, what in (("moe", "expert layers"), ("mla", "latent attention")):
+        if getattr(model, key) is not None:
+            raise ConfigError(f"model.{key}: {model.name} has {what}; a step of it cannot be simulated yet")
 
 
 def _table(*tensors: Tensor) -> dict[str, Tensor]:
