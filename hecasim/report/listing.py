@@ -34,7 +34,9 @@ def names(family: str, parts: Mapping[str, str]) -> Table:
 
 def model_line(model: "ModelSpec") -> str:
     """Say the size of a model in one line."""
-    size = f"{q.count(model.parameters)} parameters, {model.layers} layers, hidden {model.hidden}, {model.heads} heads"
+    active = f" ({q.count(model.active_parameters)} active)" if model.moe else ""
+    shape = f"{model.layers} layers, hidden {model.hidden}, {model.heads} heads"
+    size = f"{q.count(model.parameters)} parameters{active}, {shape}"
     return f"{model.description}: {size}" if model.description else size
 
 

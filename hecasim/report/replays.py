@@ -1,0 +1,50 @@
+"""Replays as a table on the terminal: a row per trace and package, then what did not run and what is approximated."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from hecasim.report import quantities as q
+from hecasim.units import PS_PER_S
+
+LEAST_NAME = 14
+CLASSES = (("compute", "compute_s"), ("exposed NoP", "exposed_nop_s"), ("exposed DRAM", "exposed_dram_s"))
+
+
+def replay_table(rows: Sequence[dict[str, Any]]) -> list[RenderableType]:
+    """Step, exposed times, utilisation and energy of every pair, in one unit per column."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="replayed", title_justify="left", title_style="bold")
+    for heading in ("trace", "package"):
+        table.add_column(heading, overflow="fold", min_width=LEAST_NAME)  # names give way, numbers never
+    done = [row for row in rows if "fault" not in row]
+    columns = _columns(done)
+    for heading, _ in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
+    cells = iter(zip(*(texts for _, texts in columns), strict=True))
+    for row in rows:
+        trace, package = Path(row["trace"]).name, Path(row["package"]).name
+        if "fault" in row:
+            table.add_row(trace, package, "no run", style="red")
+        else:
+            table.add_row(trace, package, *next(cells))
+    faults = [Text(f"{row['trace']} on {row['package'] or '?'}: {row['fault']}", style="red") for row in rows
+              if "fault" in row]  # fmt: skip
+    remarks = dict.fromkeys(line for row in done for line in row["approximations"])
+    title = [Text(), Text("Approximations and assumptions", style="bold")] if remarks else []
+    return [table, *faults, *title, *(Text(f"- {line}") for line in remarks)]
+
+
+def _columns(done: Sequence[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    headings = ["step", *(heading for heading, _ in CLASSES)]
+    seconds = [[row["step_time_ps"] / PS_PER_S, *(row["breakdown"][key] for _, key in CLASSES)] for row in done]
+    unit, texts = q.in_one_unit([time for times in seconds for time in times], "s", q.SMALL)
+    columns = (texts[at :: len(headings)] for at in range(len(headings)))
+    made = [(f"{heading} ({unit})", list(column)) for heading, column in zip(headings, columns, strict=True)]
+    made.append(("HFU", [q.share(row["hfu"]) for row in done]))
+    unit, texts = q.in_one_unit([row["energy_j"]["total"] for row in done], "J", q.ENERGY)
+    return [*made, (f"energy ({unit})", texts)]

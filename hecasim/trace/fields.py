@@ -1,0 +1,173 @@
+"""How the fields of a Task stand in a file, derived from the dataclass: a new field of a known type needs no line here.
+
+A field that has its default is left out. What a type looks like in the file stands in `BY_TYPE`; a field that needs
+narrower checks than its type has a line in `BY_NAME`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from typing import Any, NamedTuple
+
+from hecasim.collectives import COLLECTIVES
+from hecasim.mapping.buffers import Buffer
+from hecasim.mapping.sram import POOLS
+from hecasim.mapping.work import Work
+from hecasim.trace import checking, runs
+from hecasim.trace.checking import LARGEST_SIZE, Fault, each, items, keys, refuse, whole, word
+from hecasim.trace.log import PHASES
+from hecasim.trace.task import (
+    COLLECTIVE,
+    COMPUTE,
+    DRAM_READ,
+    DRAM_WRITE,
+    STREAMS,
+    After,
+    BodyKind,
+    Task,
+)
+
+LARGEST_TILES = 2**16
+LARGEST_TASKS = 10**6
+FARTHEST_BODY = 10**9
+"""How many bodies back a task may look."""
+LARGEST_FLOPS = 10**17
+"""Of one task on one tile: a day of 1 TFLOP/s."""
+BUFFER_KINDS = tuple(POOLS)
+KINDS = (COMPUTE, COLLECTIVE, DRAM_READ, DRAM_WRITE)
+OF_KIND = {
+    "work": (COMPUTE,), "work_of": (COMPUTE,), "algorithm": (COLLECTIVE,), "size_bytes": (COLLECTIVE,),
+    "group": (COLLECTIVE, DRAM_READ), "stream": (DRAM_READ, DRAM_WRITE), "tile_bytes": (DRAM_READ, DRAM_WRITE),
+}  # fmt: skip
+"""Fields that only some kinds of task have."""
+NEEDED = {COMPUTE: ("work",), COLLECTIVE: ("group", "algorithm"), DRAM_READ: ("stream", "tile_bytes"),
+          DRAM_WRITE: ("stream", "tile_bytes")}  # fmt: skip
+
+
+class Form(NamedTuple):
+    """How a value is written and read."""
+
+    write: Callable[[Any], Any]
+    read: Callable[[Any], Any]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _after(value: object) -> After:
+    offset, task = items(value, 2, 2)
+    return After(whole(offset, -FARTHEST_BODY, 0), whole(task, 0, LARGEST_TASKS))
+
+
+def _afters(value: object) -> tuple[After, ...]:
+    made = each(value, _after)
+    if len(set(made)) < len(made):
+        refuse(value, "each task once")
+    return made
+
+
+def _buffer(value: object) -> Buffer:
+    kind, size = items(value, 2, 2)
+    return Buffer(word(kind, BUFFER_KINDS), whole(size, 1, LARGEST_SIZE))
+
+
+def _work(value: object) -> Work:
+    given = keys(value, ("gemms", "vector_operations"))
+    read = checking.fields(given, {
+        "gemms": lambda shapes: each(shapes, lambda shape: each(shape, lambda size: whole(size, 1), 4, 4)),
+        "vector_operations": lambda count: whole(count, 0, LARGEST_SIZE),
+    })  # fmt: skip
+    work = Work(read["gemms"], read["vector_operations"])
+    if work.flops > LARGEST_FLOPS:
+        raise Fault("gemms", f"found {work.flops} FLOPs on one tile; expected at most {LARGEST_FLOPS}")
+    return work
+
+
+def _numbers(value: object) -> tuple[int, ...]:
+    return runs.read(value, LARGEST_TILES, LARGEST_SIZE)
+
+
+BY_TYPE: dict[str, Form] = {
+    "int": Form(_same, lambda value: whole(value, 0, LARGEST_SIZE)),
+    "str": Form(_same, checking.text),
+    "bool": Form(_same, checking.truth),
+    "tuple[int, ...]": Form(runs.written, _numbers),
+    "tuple[int, ...] | None": Form(runs.written, _numbers),
+    "tuple[After, ...]": Form(_same, _afters),
+    "tuple[Buffer, ...]": Form(_same, lambda value: each(value, _buffer)),
+    "tuple[Work, ...]": Form(lambda works: [work._asdict() for work in works], lambda value: each(value, _work, 1)),
+}
+"""Type of a Task's field, as annotated -> how it stands in the file."""
+BY_NAME: dict[str, Callable[[Any], Any]] = {
+    "id": lambda value: whole(value, 0, LARGEST_TASKS),
+    "kind": lambda value: word(value, KINDS),
+    "phase": lambda value: word(value, PHASES),
+    "algorithm": lambda value: word(value, COLLECTIVES),
+    "stream": lambda value: word(value, STREAMS[1:]),
+}
+"""Field -> its own reader, where the type says too little."""
+
+READERS: dict[str, Callable[[Any], Any]] = {
+    field.name: BY_NAME.get(field.name, BY_TYPE[str(field.type)].read) for field in fields(Task)
+}
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Task) if field.default is not MISSING}
+ALWAYS = ("id", "kind", "label", "after")
+WRITERS: dict[str, Callable[[Any], Any]] = {field.name: BY_TYPE[str(field.type)].write for field in fields(Task)}
+
+
+def task_fields(task: Task, block: str, phase: str) -> dict[str, Any]:
+    """What a task says beyond the defaults of its body."""
+    given: dict[str, Any] = {name: WRITERS[name](getattr(task, name)) for name in ALWAYS}
+    home = DEFAULTS | {"block": block, "phase": phase}
+    for name, write in WRITERS.items():
+        value = getattr(task, name)
+        if name not in given and value != home[name]:
+            given[name] = write(value)
+    return given
+
+
+def read_task(line: Mapping[str, Any], kind: BodyKind, groups: Mapping[str, Any], tiles: int) -> Task:
+    """The task of a line; *kind* is the body it stands in (its name, block and phase)."""
+    read = checking.fields(keys(line, ALWAYS, READERS), READERS)
+    home: dict[str, Any] = {"block": kind.block, "phase": kind.phase}
+    task = Task(**(home | read))
+    _check_kind(task, line)
+    for name, (offset, before) in ((f"after[{at}]", one) for at, one in enumerate(task.after)):
+        if not offset and before >= task.id:
+            raise Fault(name, f"found task {before}; expected one before this, 0 to {task.id - 1}")
+    if task.group or "group" in line:
+        try:
+            word(task.group, groups)
+        except Fault as fault:
+            raise fault.below("group") from None
+    if task.algorithm == "point.send" and any(len(members) > 2 for members in groups[task.group]):
+        raise Fault("group", f"found '{task.group}' with more than two members; expected a source and a target")
+    _check_rows(task, tiles)
+    return task
+
+
+def _check_kind(task: Task, line: Mapping[str, Any]) -> None:
+    for name in line:
+        if task.kind not in OF_KIND.get(name, KINDS):
+            raise Fault(name, f"not a field of a {task.kind}")
+    for name in NEEDED[task.kind]:
+        if name not in line:
+            raise Fault(name, f"missing; a {task.kind} needs it")
+
+
+def _check_rows(task: Task, tiles: int) -> None:
+    """Rows of numbers are one for all tiles or one per tile."""
+    if task.tile_bytes and len(task.tile_bytes) not in (1, tiles):
+        raise Fault("tile_bytes", f"found {len(task.tile_bytes)} numbers; expected 1, or one per tile ({tiles})")
+    if "tile_bytes" in NEEDED[task.kind] and not task.tile_bytes:
+        raise Fault("tile_bytes", f"found no number; expected 1, or one per tile ({tiles})")
+    if task.work_of is None:
+        if len(task.work) > 1:
+            raise Fault("work_of", f"missing; {len(task.work)} classes of work need the class of every tile")
+        return
+    if len(task.work_of) != tiles:
+        raise Fault("work_of", f"found {len(task.work_of)} numbers; expected one per tile ({tiles})")
+    if max(task.work_of) >= len(task.work):
+        raise Fault("work_of", f"found class {max(task.work_of)}; expected 0 to {len(task.work) - 1}")

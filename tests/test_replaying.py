@@ -1,0 +1,112 @@
+"""Replay of a written trace gives the document of the run that wrote it."""
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hecasim import load_package
+from hecasim.errors import ConfigError
+from hecasim.parallel import METHODS
+from hecasim.replaying import package_of, read_trace, replay_trace
+from hecasim.run import simulate
+from hecasim.trace import build_trace
+from hecasim.trace.file import read, write
+from tests.sim.parts import collective, compute, oracle, trace_of
+from tests.tiny import tiny_inputs
+
+TRACES = Path(__file__).parents[1] / "traces"
+CHOICES = list(itertools.product(METHODS, ("fused", "layerwise", "reload_weights"), ("none", "micro_batch", "chunk")))
+
+
+def without_host(result):
+    document = result.to_json()
+    del document["host"]
+    return document
+
+
+@pytest.mark.parametrize(("method", "schedule", "overlap"), CHOICES)
+def test_a_written_trace_replays_to_the_same_document(tmp_path, method, schedule, overlap):
+    """Fast on every choice, plain on one overlap of each: both engines give the numbers of their own runs."""
+    inputs = tiny_inputs(tmp_path, method=method, schedule=schedule, overlap=overlap, token_tile=32)
+    write(build_trace(*inputs), tmp_path / "step.jsonl")
+    trace = read(tmp_path / "step.jsonl")
+    fast = simulate(*inputs)
+    assert without_host(replay_trace(trace, inputs[0])) == without_host(fast)
+    if overlap == "micro_batch":
+        assert replay_trace(trace, inputs[0], engine="plain")["step_time_ps"] == fast["step_time_ps"]
+
+
+def test_the_analytic_rung_replays_too(tmp_path):
+    package, model, plan = tiny_inputs(tmp_path, fidelity="analytic")
+    trace = build_trace(package, model, plan)
+    assert without_host(replay_trace(trace, package)) == without_host(simulate(package, model, plan))
+    message = replay_trace(trace, package, fidelity="message")
+    assert message["step_time_ps"] >= replay_trace(trace, package)["step_time_ps"]
+
+
+def test_the_trace_written_by_hand_takes_the_time_computed_by_hand():
+    """Six products of 2 x 10^10 FLOP at 10 TFLOP/s, then the last all-reduce: 126 steps of 100,000 bytes at 32 GB/s."""
+    trace = read(TRACES / "by_hand_8x8.jsonl")
+    result = replay_trace(trace, package_of(trace, Path("by_hand")))
+    assert result["step_time_ps"] == 6 * 2 * 10**9 + 126 * (10_000 + 3_125_000)
+    assert result["flops"]["executed"] == 6 * 2 * 10**10 * 64
+    assert result["flops"]["model"] is result["mfu"] is result["tokens_per_s"] is None
+    assert list(result["inputs"]) == ["package"]
+    assert "written by hand" in result["simulation"]["approximations"]
+
+
+def test_the_shipped_step_replays_to_its_stored_time(tmp_path):
+    package, model, plan = tiny_inputs(tmp_path)
+    trace = read(TRACES / "tiny_2x2_hecaton.jsonl")
+    assert replay_trace(trace, package)["step_time_ps"] == simulate(package, model, plan)["step_time_ps"]
+
+
+def test_a_package_of_another_hash_is_only_named(tmp_path):
+    package, model, plan = tiny_inputs(tmp_path)
+    trace = build_trace(package, model, plan)
+    faster = load_package(package, {"link.bandwidth": "64 GB/s"})
+    result = replay_trace(trace, faster)
+    assert result["simulation"]["approximations"][-1].startswith("the trace was made for another package (tiny_2x2)")
+    assert result["step_time_ps"] < replay_trace(trace, package)["step_time_ps"]
+
+
+def test_what_cannot_be_replayed_is_said(tmp_path):
+    with pytest.raises(ConfigError, match="nothing in it takes any time"):
+        replay_trace(trace_of(2, 2, [[collective(0, "ring.all_reduce", 0)]]), oracle(2, 2))
+    with pytest.raises(ConfigError, match="its work adds up to"):
+        replay_trace(trace_of(2, 2, [[compute(0, 10**21)]]), oracle(2, 2))
+    with pytest.raises(ConfigError, match="names no package"):
+        package_of(trace_of(2, 2, [[compute(0, 10)]]), Path("x.jsonl"))
+    trace = build_trace(*tiny_inputs(tmp_path))
+    with pytest.raises(ConfigError, match="written for tiny_2x2, which is not a shipped package"):
+        package_of(trace, Path("x.jsonl"))
+    trace.about["inputs"]["plan"]["method"] = 7
+    with pytest.raises(ConfigError, match=r"trace: about\.inputs: .*method"):
+        replay_trace(trace, tiny_inputs(tmp_path)[0])
+    with pytest.raises(ConfigError, match="name one with --package"):
+        read_trace(tmp_path)
+
+
+def test_a_million_tasks_replay_in_bounded_memory(tmp_path):
+    """One body of nine tasks, 111,112 times: read and replayed by a process of its own, below 500 MiB."""
+    lines = (TRACES / "by_hand_8x8.jsonl").read_text().splitlines()
+    header = json.loads(lines[0]) | {"bodies": 111_112}
+    play = {"play": 0, "layer": 0, "micro_batches": [[0, 111_112]]}
+    file = tmp_path / "long.jsonl"
+    file.write_text("\n".join([json.dumps(header), *lines[1:-1], json.dumps(play)]) + "\n")
+    program = (
+        "import json, resource, sys; from hecasim.replaying import package_of, replay_trace; "
+        "from hecasim.trace.file import read; trace = read(sys.argv[1]); "
+        "result = replay_trace(trace, package_of(trace, sys.argv[1])); "
+        "print(json.dumps([result['step_time_ps'], result['simulation']['tasks'], "
+        "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))"
+    )
+    answer = subprocess.run([sys.executable, "-c", program, file], capture_output=True, text=True, check=True)
+    step_ps, tasks, peak_kib = json.loads(answer.stdout)
+    assert tasks == 1_000_008
+    assert step_ps == 111_112 * 3 * 2 * 10**9 + 126 * (10_000 + 3_125_000)
+    assert peak_kib < 500 * 1024
