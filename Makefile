@@ -1,7 +1,7 @@
 # The verbs of this repository. The first two need nothing but make and Python 3.11 or newer.
 # `.venv` is made when it is missing and brought up to date when pyproject.toml has changed.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench check validate-long clean
+.PHONY: help run test bench check fuzz validate-long clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -29,6 +29,10 @@ check: $(VENV)/.installed-dev ## lint, types, the house tests and test_tiny: und
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/python -m pytest -q -p no:xdist tests/house tests/test_tiny.py
+
+fuzz: $(VENV)/.installed-dev ## spoilt trace and YAML files, 20,000 of each, all of which must end in a sentence
+	@$(BIN)/python tests/fuzz/fuzz_traces.py
+	@$(BIN)/python -m tests.sweep.mutations 20000
 
 validate-long: $(VENV)/.installed-dev ## the tests that take minutes
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --benchmark-disable -m long

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hecasim.analytic import estimate, take_census
+from hecasim.mapping.sram import UNLIMITED_ROOMS, rooms_of
 from hecasim.results import Result, summarize
 from hecasim.sim import replay
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
@@ -23,13 +24,14 @@ def simulate(
     progress: Progress | None = None,
     timeline: bool = False,
     contention: bool = True,
+    sram_room: bool = True,
     as_built_for: PackageSpec | None = None,
 ) -> Result:
     """Train *model* for one step on *package* the way *plan* says.
 
     `progress` hears the share done (0 to 1) and what is under way; `timeline` keeps spans for Perfetto.
-    Without `contention` every lane carries everybody at once. `as_built_for` takes the tasks that suit another
-    package of the same grid, so that only speeds differ.
+    Without `contention` every lane carries everybody at once; without `sram_room` no task waits for space.
+    `as_built_for` takes the tasks that suit another package of the same grid, so that only speeds differ.
     Raises ConfigError, InfeasiblePlan or Stalled (see `hecasim.errors`).
     """
     started = time.perf_counter()
@@ -40,7 +42,12 @@ def simulate(
     else:
         census = take_census(trace, package)
         fold = plan.engine == "fast"
-        log = replay(trace, package, fold=fold, progress=progress, keep_spans=timeline, contention=contention)
+        rooms = UNLIMITED_ROOMS
+        if sram_room:
+            rooms = rooms_of(package.chiplet.sram, plan.capacity, prepared.activation_peak_bytes)
+        log = replay(
+            trace, package, fold=fold, progress=progress, keep_spans=timeline, contention=contention, rooms=rooms
+        )
     wall_s = time.perf_counter() - started
     return summarize(log, census, package, model, prepared.plan, version=_version(), wall_s=wall_s)
 

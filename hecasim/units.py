@@ -113,8 +113,10 @@ def in_base_units(text: str, base: str) -> int | float:
     return int(number) if number == int(number) else float(number)
 
 
-def as_text(value: int | float, base: str) -> str:
-    """The shortest exact text of *value*: reading it back with in_base_units gives *value* again."""
+def as_text(value: int | float | None, base: str) -> str:
+    """The shortest exact text of *value*: reading it back with in_base_units gives *value* again; None is unlimited."""
+    if value is None:
+        return UNLIMITED
     number = Decimal(repr(value))
     units = PRINTED[base]
     if not number:

@@ -1,7 +1,8 @@
 """Everything that can be counted before anything runs: bytes per link and channel, FLOPs, SRAM traffic, bounds.
 
-The bounds are true lower bounds of any replay: a core must run all its tasks one after another, and a link or
-channel must carry all its bytes at its own rate (routes and schedules are fixed, so these bytes are known).
+The bounds are true lower bounds of any replay: a core must run all its tasks (and, where it makes them, the sums of
+reduce-scatters) one after another, and a link or channel must carry all its bytes at its own rate (routes and schedules
+are fixed, so these bytes are known).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from hecasim.collectives import COLLECTIVES, Stage
-from hecasim.mapping.compute import duration_ps, sram_bytes
+from hecasim.mapping.compute import duration_ps, sram_bytes, sum_work
 from hecasim.mapping.ports import ports_of_tiles, shares
 from hecasim.parallel.layout import Counts
 from hecasim.specs import PackageSpec
@@ -103,9 +104,12 @@ class Counter:
     def _collective(self, task: Task) -> TaskCount:
         links = np.zeros(len(self.topology.links), dtype=np.int64)
         own = np.zeros(self.trace.tiles, dtype=np.int64)
+        sums: dict[tuple[int, int], int] = {}
         sent = 0
         for members in self.trace.groups[task.group] if task.size_bytes else ():
             stages = COLLECTIVES[task.algorithm](self.topology, members, task.size_bytes, self.trace.options)
+            if self.package.chiplet.reduction == "vector":
+                add_sums(stages, sums)
             for (source, target), size in flows(stages).items():
                 sent += size
                 route = list(self.topology.route(source, target))
@@ -113,7 +117,20 @@ class Counter:
                 # What a member sends to its busiest partner leaves over one link after the member has joined.
                 least = self.hop_ps * len(route) + size * PS_PER_S // self.link_rate
                 own[source] = max(own[source], least)
-        return TaskCount(sent_bytes=sent, link_bytes=links, sram_bytes=2 * sent, own_ps=own)
+        counted = TaskCount(sent_bytes=sent, link_bytes=links, sram_bytes=2 * sent, own_ps=own)
+        if sums:
+            self._count_sums(counted, sums)
+        return counted
+
+    def _count_sums(self, counted: TaskCount, sums: Mapping[tuple[int, int], int]) -> None:
+        """What the cores do for a collective: *sums* counts messages by (tile, bytes)."""
+        chiplet, element = self.package.chiplet, int(self.trace.options["element_bytes"])
+        counted.core_ps = np.zeros(self.trace.tiles, dtype=np.int64)
+        for (tile, size), times in sums.items():
+            work = sum_work(size, element)
+            counted.core_ps[tile] += duration_ps(chiplet, work, element) * times
+            counted.vector_operations += work.vector_operations * times
+            counted.sram_bytes += sram_bytes(chiplet, work, element) * times
 
     def _unicast(self, task: Task) -> TaskCount:
         links = np.zeros(len(self.topology.links), dtype=np.int64)
@@ -177,6 +194,27 @@ def flows(stages: tuple[Stage, ...]) -> Mapping[tuple[int, int], int]:
             for pair, size in pattern.flows().items():
                 total[pair] = total.get(pair, 0) + size
     return total
+
+
+def add_sums(stages: tuple[Stage, ...], sums: dict[tuple[int, int], int]) -> None:
+    """Add the messages that their receivers sum: (tile, bytes) -> how many.
+
+    Relies on what holds of every pattern (a contract test): all its messages are equally large, and a member receives
+    equally many in each of its steps.
+    """
+    for stage in stages:
+        for pattern in stage:
+            reducing = sum(pattern.reduces(step) for step in range(pattern.steps))
+            if not reducing:
+                continue
+            received: dict[int, int] = {}
+            for (_, target), size in pattern.flows().items():
+                received[target] = received.get(target, 0) + size
+            for position, tile in enumerate(pattern.members):
+                expected = pattern.expected(position)
+                if expected:
+                    key = (tile, received.get(tile, 0) // expected)
+                    sums[key] = sums.get(key, 0) + expected * reducing // pattern.steps
 
 
 def take_census(trace: Trace, package: PackageSpec, counter: Counter | None = None) -> Census:

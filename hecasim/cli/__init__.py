@@ -14,10 +14,16 @@ import typer
 from typer.core import TyperGroup
 
 from hecasim import __version__
+from hecasim.cli.bundle import bundle
 from hecasim.cli.check import check
+from hecasim.cli.compare import compare
+from hecasim.cli.export import export
 from hecasim.cli.listing import list_parts
+from hecasim.cli.place import place
+from hecasim.cli.replay import replay
 from hecasim.cli.run import run
 from hecasim.cli.schema import schema
+from hecasim.cli.sweep import sweep
 from hecasim.cli.trace import trace
 from hecasim.errors import HecasimError
 
@@ -64,6 +70,12 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("trace")(trace)
+app.command("replay")(replay)
+app.command("sweep")(sweep)
+app.command("export")(export)
+app.command("compare")(compare)
+app.command("bundle")(bundle)
+app.command("place")(place)
 app.command("list")(list_parts)
 app.command("check")(check)
 app.command("schema")(schema)

@@ -55,6 +55,7 @@ def _understand(file: str) -> dict[str, Any]:
         about["peak_flop_per_s"] = about["dies"] * spec.chiplet.core.peak_flop_per_s
     if isinstance(spec, ModelSpec):
         about["parameters"] = spec.parameters
+        about |= {"active_parameters": spec.active_parameters} if spec.moe else {}
         about["parameter_parts"] = dict(spec.parameter_parts)
     if isinstance(spec, PlanSpec):
         check_methods([spec.method], file)

@@ -40,6 +40,8 @@ def read_job(
 
     overrides = read_settings(settings or ())
     what = loader.load_study(study) if study is not None else None
+    if what and what.axes:
+        raise ConfigError(f"{study}: has axes; `hecasim sweep {study}` runs all of its points")
     changes = {key: value for key, value in plan_flags.items() if value is not None} | overrides["plan"]
     methods = what.methods if what and "method" not in changes else None
     faults: list[str] = []

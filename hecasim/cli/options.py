@@ -39,7 +39,12 @@ Sequence = Annotated[
 ]
 Recompute = Annotated[
     str | None,
-    typer.Option("--recompute", metavar="R", help="What is computed again backward.", rich_help_panel=INPUTS),
+    typer.Option(
+        "--recompute",
+        metavar="R",
+        help="What backward computes again instead of loading: none, selective (core attention) or full.",
+        rich_help_panel=INPUTS,
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -56,6 +61,14 @@ Fidelity = Annotated[
     typer.Option("--fidelity", metavar="F", help="analytic, message or packet.", rich_help_panel=INPUTS),
 ]
 Engine = Annotated[str | None, typer.Option("--engine", metavar="E", help="fast or plain.", rich_help_panel=INPUTS)]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", metavar="N", min=1, help="Processes; as many as there are CPUs.", show_default=False),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with what --out holds: only what is missing is run.")]
+StoreFolder = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Where the store goes; runs/NAME without it.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace what an earlier call wrote there.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes, only the answer.")]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
+from hecasim.parallel.layout import Counts
 from hecasim.parallel.program import ExchangeStep, NestStep, Program, Section, Step, Value, Wave, total_bytes
 from hecasim.parallel.reshard import group_size
 from hecasim.parallel.sharding import tensor_of
@@ -17,6 +20,18 @@ class Buffer(NamedTuple):
     size_bytes: int
 
 
+class Space(NamedTuple):
+    """What a step takes when it starts and gives back when it ends; *in place* it gives back first."""
+
+    takes: tuple[Buffer, ...]
+    gives: tuple[Buffer, ...]
+    in_place: bool
+
+
+Alike = int | tuple[bool, ...]
+"""Equal for token tiles of equal sizes (see Lives)."""
+
+
 class Turn(NamedTuple):
     """One token tile's turn in one section: token tile `part` of `parts` (0 of 1 where all tokens go at once)."""
 
@@ -26,14 +41,41 @@ class Turn(NamedTuple):
 
 
 def turns(program: Program, token_tiles: int) -> Iterator[tuple[Turn, Section]]:
-    """The turns of one body, in order."""
+    """The turns of one passage, in order."""
     for number, section in enumerate(program.sections):
         parts = token_tiles if section.tiled else 1
         for part in range(parts):
             yield Turn(number, part, parts), section
 
 
-RESIDUALS = ("x", "d x")
+def first_alike(program: Program, token_tiles: int) -> tuple[int, ...]:
+    """For each token tile the first one that is as large: where tokens do not divide, tiles differ by one token."""
+    ends = {0}
+    for section in program.sections:
+        if section.tiled:
+            for tokens in _token_counts(section):
+                ends.update(np.unique(tokens % token_tiles).tolist())
+    found, first = [], 0
+    for part in range(token_tiles):
+        first = part if part in ends else first
+        found.append(first)
+    return tuple(found)
+
+
+def _token_counts(section: Section) -> Iterator[Counts]:
+    """Tokens on every tile of all that token tiles cut in a section; the rest has no tokens, or is cut elsewhere too."""
+    values = [*section.loads, *section.stores, *(value for step in section.steps for value in step.makes)]
+    amounts = [value.amount for value in values]
+    for step in section.steps:
+        if isinstance(step, NestStep):
+            amounts += [load.amount for load in step.vectors]
+            yield from ({"m": gemm.m, "n": gemm.n, "k": gemm.k}[gemm.tiled] for gemm in step.gemms if gemm.tiled)
+        else:
+            amounts += step.moved
+    yield from (amount.tokens for amount in amounts if amount.tokens is not None)
+
+
+RESIDUALS = ("x", "again x", "d x")
 """A residual that every tile holds may wait as one slice each: it is added before the sums are spread."""
 
 
@@ -62,6 +104,8 @@ class Lives:
     def __init__(self, program: Program, token_tiles: int) -> None:
         self.program, self.token_tiles = program, token_tiles
         self.window = _windows(program)
+        self.known_bytes: dict[tuple[str, int, Alike], int] = {}
+        self.known_spaces: dict[tuple[int, int, int, Alike], Space] = {}
         self.last_section: dict[str, int] = {}
         self.readers: dict[tuple[int, str], int] = {}
         self.values: dict[str, Value] = {}
@@ -84,6 +128,15 @@ class Lives:
             for value in section.stores:
                 self._read(value.name, number, len(section.waves))
 
+        tokens = [value.amount.tokens for value in self.values.values() if value.amount.tokens is not None]
+        self.even = all(bool((counts == counts[0]).all()) for counts in tokens)
+        """Whether all tiles hold equally many tokens of each value: then most token tiles are alike."""
+        self.lengths = sorted({int(counts[0]) for counts in tokens})
+
+    def _alike(self, part: int, parts: int) -> Alike:
+        """Equal for token tiles of which every value has equally many bytes."""
+        return tuple(part < length % parts for length in self.lengths) if self.even else part
+
     def _born(self, value: Value, number: int) -> None:
         self.values.setdefault(value.name, value)
         self.made_in.setdefault(value.name, number)
@@ -102,8 +155,11 @@ class Lives:
 
     def _bytes(self, value: Value, part: int, parts: int) -> int:
         """Largest tile's bytes of a value; of one that passes in rounds only two panels are held."""
-        size, members = int(value.amount.bytes(part, parts).max()), self.window.get(value.name, 1)
-        return size if members <= 2 else -(-2 * size // members)
+        key = (value.name, parts, self._alike(part, parts))
+        if key not in self.known_bytes:
+            size, members = int(value.amount.bytes(part, parts).max()), self.window.get(value.name, 1)
+            self.known_bytes[key] = size if members <= 2 else -(-2 * size // members)
+        return self.known_bytes[key]
 
     def take(self, value: Value, turn: Turn) -> Buffer:
         """The space that a load of *value* fills."""
@@ -115,19 +171,31 @@ class Lives:
         known = value.name in self.values
         return Buffer(_buffer_kind(value), self._bytes(value, turn.part, turn.parts) if here and known else 0)
 
-    def step(self, step: Step, turn: Turn) -> tuple[tuple[Buffer, ...], tuple[Buffer, ...]]:
+    def step(self, step: Step, turn: Turn) -> Space:
         """What a step takes when it starts and gives back when it ends."""
-        takes = [Buffer(_buffer_kind(value), self._taken(value, step, turn)) for value in step.makes]
+        key = (id(step), turn.section, turn.parts, self._alike(turn.part, turn.parts))
+        if key not in self.known_spaces:
+            self.known_spaces[key] = self._space(step, turn)
+        return self.known_spaces[key]
+
+    def _space(self, step: Step, turn: Turn) -> Space:
+        """What a step takes and gives back.
+
+        What nobody reads only needs a landing place: on what a step in place has read, if there is room, else its own.
+        """
+        takes = [Buffer(_buffer_kind(value), self._taken(value, step, turn)) for value in step.makes
+                 if value.name in self.last_section]  # fmt: skip
         waves = self.program.sections[turn.section].waves
         place = next(index for index, wave in enumerate(waves) if any(step is other for other in wave))
         gives = []
         for name in dict.fromkeys(held for read in step.reads for held in self._held(read)):
             if self.readers.get((turn.section, name)) == place and self._first_reader(name, waves[place]) is step:
                 gives += self._gives(self.values[name], turn)
-        for value in step.makes:
-            if value.name not in self.last_section:  # nobody reads it: the space is only a landing place
-                gives.append(Buffer(_buffer_kind(value), self._bytes(value, turn.part, turn.parts)))
-        return _joined(takes), _joined(gives)
+        landing = [Buffer(_buffer_kind(value), self._bytes(value, turn.part, turn.parts)) for value in step.makes
+                   if value.name not in self.last_section]  # fmt: skip
+        if in_place(step) and _total(landing) <= _total(gives) - _total(takes):
+            return Space(_joined(takes), _joined(gives), in_place=True)
+        return Space(_joined(takes + landing), _joined(gives + landing), in_place(step) and not landing)
 
     def _taken(self, value: Value, step: Step, turn: Turn) -> int:
         """New space of a made value: none where it adds in place, the rest of it where a slice has waited."""
@@ -182,6 +250,10 @@ def _slice(value: Value, size: int) -> int:
 
 def _buffer_kind(value: Value) -> str:
     return "gathered" if value.layout.partial or value.layout.copies > 1 else "activations"
+
+
+def _total(buffers: Sequence[Buffer]) -> int:
+    return sum(buffer.size_bytes for buffer in buffers)
 
 
 def _joined(buffers: Sequence[Buffer]) -> tuple[Buffer, ...]:

@@ -8,13 +8,45 @@ whole micro-batch if its activations fit, else the largest power of two that doe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from hecasim.errors import InfeasiblePlan
-from hecasim.mapping.buffers import Buffer, Lives, Turn, in_place, turns, weight_bytes
+from hecasim.mapping.buffers import Buffer, Lives, Turn, first_alike, turns, weight_bytes
 from hecasim.parallel.program import Program, Section
+from hecasim.specs import SramSpec
 
 BlockPass = tuple[str, str]
+
+POOLS = {"weights": 0, "gradients": 0, "activations": 1, "gathered": 1}
+"""Which part of the SRAM a class of buffer lies in: those that `held_bytes` adds up lie with the weights, those that
+`activation_peak` adds up with the activations."""
+POOL_NAMES = ("weights", "activations")
+
+Rooms = tuple[int | None, int | None]
+"""Bytes of each pool (see POOL_NAMES); None is unlimited."""
+UNLIMITED_ROOMS: Rooms = (None, None)
+
+
+def rooms_of(sram: SramSpec, capacity: str = "refuse", activation_peak_bytes: int = 0) -> Rooms:
+    """The pools in which a plan plays: the package's own.
+
+    With `capacity: warn` a plan whose activations need more than there is gets what it needs: the Result remarks on it.
+    """
+    activations = sram.activations_bytes
+    if activations is not None and capacity == "warn":
+        activations = max(activations, activation_peak_bytes)
+    return sram.weights_bytes, activations
+
+
+def net_bytes(takes: Sequence[Buffer], gives: Sequence[Buffer] = ()) -> tuple[int, int]:
+    """Bytes of each pool that buffers take, less what others give back."""
+    net = [0, 0]
+    for kind, size_bytes in takes:
+        net[POOLS[kind]] += size_bytes
+    for kind, size_bytes in gives:
+        net[POOLS[kind]] -= size_bytes
+    return net[0], net[1]
 
 
 class Tiling(NamedTuple):
@@ -46,31 +78,54 @@ def activation_peak(programs: Sequence[Program], parts: int, at_once: int = 1) -
     return at_once * max(walk.peak for walk in walks) + coming + going
 
 
+class _TurnBytes(NamedTuple):
+    """What one turn does to the activation buffer: loads, stores, highest and last occupancy above its beginning."""
+
+    loads: int
+    stores: int
+    highest: int
+    kept: int
+
+
 class _Occupancy:
-    """Occupancy of the activation buffer over one body in program order."""
+    """Occupancy of the activation buffer over one passage in program order; equal token tiles are worked out once."""
 
     def __init__(self, program: Program, token_tiles: int) -> None:
         self.lives = Lives(program, token_tiles)
-        units = list(turns(program, token_tiles))
-        loads = [total([self.lives.take(value, turn) for value in section.loads]) for turn, section in units] + [0]
-        self.first_loads = loads[0]
-        self.level, self.peak, leaving = loads[0], loads[0], 0
-        for (turn, section), next_loads in zip(units, loads[1:], strict=True):
-            self.level += next_loads
-            self._work(turn, section)
-            self.level -= leaving
-            leaving = total([self.lives.stored(value, turn) for value in section.stores])
-        self.last_stores = leaving
+        self._known: dict[Turn, _TurnBytes] = {}
+        alike = first_alike(program, token_tiles)
+        units = [
+            self._bytes(turn._replace(part=alike[turn.part]) if section.tiled else turn, section)
+            for turn, section in turns(program, token_tiles)
+        ]
+        self.first_loads, self.last_stores = units[0].loads, units[-1].stores
+        level = self.peak = self.first_loads
+        leaving = 0
+        for unit, following in zip_longest(units, units[1:], fillvalue=_TurnBytes(0, 0, 0, 0)):
+            level += following.loads
+            self.peak = max(self.peak, level + unit.highest)
+            level += unit.kept - leaving
+            leaving = unit.stores
 
-    def _work(self, turn: Turn, section: Section) -> None:
-        for wave in section.waves:
+    def _bytes(self, turn: Turn, section: Section) -> _TurnBytes:
+        if turn not in self._known:
+            loads = total([self.lives.take(value, turn) for value in section.loads])
+            stores = total([self.lives.stored(value, turn) for value in section.stores])
+            self._known[turn] = _TurnBytes(loads, stores, *self._work(turn, section))
+        return self._known[turn]
+
+    def _work(self, turn: Turn, section: Section) -> tuple[int, int]:
+        """(highest, last) occupancy of a turn's waves, relative to its beginning."""
+        level = highest = 0
+        for place, wave in enumerate(section.waves):
             given = 0
             for step in wave:
-                takes, gives = self.lives.step(step, turn)
-                self.level += total(takes) - (total(gives) if in_place(step) else 0)
-                given += 0 if in_place(step) else total(gives)
-            self.peak = max(self.peak, self.level)
-            self.level -= given
+                takes, gives, in_place = self.lives.step(step, turn)
+                level += total(takes) - (total(gives) if in_place else 0)
+                given += 0 if in_place else total(gives)
+            highest = max(highest, level) if place else level
+            level -= given
+        return highest, level
 
 
 def total(buffers: Sequence[Buffer]) -> int:

@@ -64,7 +64,8 @@ def phases(log: Log) -> dict[str, dict[str, float]]:
 
 def waits_s(log: Log) -> dict[str, float]:
     """Seconds that tasks and segments waited for each kind of resource, summed over all of them."""
-    waits = {"core": log.core_wait_ps / PS_PER_S, "link": 0.0, "port": 0.0, "dram": 0.0}
+    waits = {"core": log.core_wait_ps / PS_PER_S, "sram": log.sram_wait_ps / PS_PER_S, "link": 0.0, "port": 0.0,
+             "dram": 0.0}  # fmt: skip
     for lane in log.lanes:
         waits[lane.kind] += lane.wait_ps / PS_PER_S
     return waits

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hecasim.analytic import estimate
-from hecasim.mapping.dram import dram_capacity_bytes
+from hecasim.mapping.dram import behind_fullest_channel, dram_capacity_bytes
 from hecasim.trace import Prepared, assemble
-from hecasim.trace.task import COLLECTIVE, COMPUTE, Task
+from hecasim.trace.task import COLLECTIVE, COMPUTE, Task, Trace
 from hecasim.units import PS_PER_S
 
 
@@ -15,6 +15,7 @@ def describe(prepared: Prepared) -> dict[str, Any]:
     """Shapes per tile, bytes per collective, SRAM and DRAM fit, lower bounds."""
     trace = assemble(prepared)
     log, census = estimate(trace, prepared.package)
+    needed = sum(prepared.dram_by_class.values())
     sram = prepared.package.chiplet.sram
     return {
         "token_tile": prepared.token_tile,
@@ -22,12 +23,7 @@ def describe(prepared: Prepared) -> dict[str, Any]:
         "micro_batches": prepared.micro_batches,
         "bodies": len(trace.bodies),
         "tasks": trace.task_count,
-        "tasks_of_first_token_tile": {
-            f"{kind.phase} {kind.block}": {
-                f"{task.id} {task.label}": _what(task) for task in kind.tasks if task.token_tile == 0
-            }
-            for kind in _first_kinds(trace.kinds)
-        },
+        "tasks_of_first_token_tile": _first_tasks(trace),
         "sram": {
             "activation_peak_bytes": prepared.activation_peak_bytes,
             "activation_capacity_bytes": sram.activations_bytes,
@@ -35,18 +31,35 @@ def describe(prepared: Prepared) -> dict[str, Any]:
         },
         "dram": {
             "by_class_bytes": dict(prepared.dram_by_class),
-            "needed_bytes": sum(prepared.dram_by_class.values()),
+            "needed_bytes": needed,
             "capacity_bytes": dram_capacity_bytes(prepared.package),
+            "needed_behind_fullest_channel_bytes": behind_fullest_channel(
+                prepared.package, prepared.plan.dram_map, needed
+            ),
+            "channel_capacity_bytes": prepared.package.memory.capacity_bytes,
         },
         "bounds_s": {name: bound / PS_PER_S for name, bound in census.bounds_ps.items()},
         "analytic_step_s": log.step_ps / PS_PER_S,
         "remarks": list(prepared.remarks),
+        "notes": list(prepared.notes),
     }
 
 
-def _first_kinds(kinds: Any) -> list[Any]:
-    """One kind per block and phase."""
-    return list({(kind.block, kind.phase): kind for kind in reversed(kinds)}.values())[::-1]
+def _first_tasks(trace: Trace) -> dict[str, dict[str, str]]:
+    """Per pass and block, the tasks of the first body of each section of its first passage."""
+    found: dict[str, dict[str, str]] = {}
+    opened: set[tuple[str, str]] = set()
+    for play in trace.bodies.plays:
+        kinds = [trace.kinds[run.kind] for run in trace.bodies.passages[play.passage]]
+        place = (kinds[0].phase, kinds[0].block)
+        if place in opened:
+            continue
+        opened.add(place)
+        sections = {tuple(task.label for task in kind.tasks if task.leads): kind for kind in reversed(kinds)}
+        for task in (task for kind in reversed(sections.values()) for task in kind.tasks):
+            tasks = found.setdefault(f"{task.phase} {kinds[0].block}", {})
+            tasks[f"{len(tasks)} {task.label}"] = _what(task)
+    return found
 
 
 def _what(task: Task) -> str:

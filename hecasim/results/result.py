@@ -51,9 +51,12 @@ class Result:
 
 
 def summarize(
-    log: Log, census: Census, package: PackageSpec, model: ModelSpec, plan: PlanSpec, *, version: str, wall_s: float
+    log: Log, census: Census, package: PackageSpec, model: ModelSpec | None, plan: PlanSpec, *, version: str, wall_s: float
 ) -> Result:
-    """Compute every number of the Result from the Log and the counts."""
+    """Compute every number of the Result from the Log and the counts.
+
+    Without a *model* (a trace that does not say what made it) what only model and plan know is None or left out.
+    """
     step_s = log.step_ps / PS_PER_S
     about = log.trace.about
     chiplets = package.topology.rows * package.topology.columns
@@ -62,18 +65,18 @@ def summarize(
     energy = energy_j(census, package, step_s)
     document = {
         "schema": SCHEMA,
-        "inputs": {"package": resolved(package), "model": resolved(model), "plan": resolved(plan)},
+        "inputs": {"package": resolved(package)} | ({"model": resolved(model), "plan": resolved(plan)} if model else {}),
         "step_time_ps": log.step_ps,
         "step_time_s": step_s,
         "core_cycles": -(-log.step_ps * int(package.chiplet.core.clock_hz) // PS_PER_S),
-        "tokens_per_s": plan.batch * plan.sequence / step_s,
-        "mfu": about["model_flops"] / (peak_flops * step_s),
+        "tokens_per_s": plan.batch * plan.sequence / step_s if model else None,
+        "mfu": about["model_flops"] / (peak_flops * step_s) if model else None,
         "hfu": executed / (peak_flops * step_s),
         "breakdown": breakdown(log),
         "waits_s": waits_s(log),
         "tile_time_ps": tile_time_ps(log),
         "phases": phases(log),
-        "utilization": utilization(log, package.chiplet.sram.core_bandwidth_bytes_per_s, census.sram_bytes),
+        "utilization": utilization(log, package.chiplet.sram.operand_bytes_per_s, census.sram_bytes),
         "traffic": _traffic(census),
         "flops": {"model": about["model_flops"], "executed": executed, "by_phase": dict(census.flops)},
         "energy_j": energy,

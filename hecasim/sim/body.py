@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from array import array
-from typing import Any, NamedTuple
+from typing import Any
 
 from hecasim.sim.compiled import CompiledKind
 from hecasim.trace.log import Cause, Log
 from hecasim.trace.task import Body
 
 
-class Row(NamedTuple):
-    """A task that has ended everywhere, for layers.csv."""
-
-    body: int
-    task: int
-    kind: int
-    start_ps: int
-    end_ps: int
-
-    def shifted(self, bodies: int, by_ps: int) -> Row:
-        return self._replace(body=self.body + bodies, start_ps=self.start_ps + by_ps, end_ps=self.end_ps + by_ps)
-
-
 class BodyRun:
     """A live body: what every tile still waits for."""
 
-    __slots__ = ("causes", "compiled", "done", "first", "flights", "index", "left", "outside", "place", "started",
-                 "tasks_left", "waits")  # fmt: skip
+    __slots__ = ("causes", "compiled", "done", "first", "flights", "index", "leading", "left", "outside", "place",
+                 "started", "tasks_left", "waits")  # fmt: skip
 
     def __init__(self, index: int, place: Body, compiled: CompiledKind, tiles: int) -> None:
         self.index, self.place, self.compiled = index, place, compiled
@@ -36,6 +23,8 @@ class BodyRun:
         self.done = [bytearray(tiles) for _ in range(count)]
         self.left = [tiles] * count
         self.tasks_left = count
+        self.leading = compiled.leading
+        """Tasks left that later bodies must see ended before they are issued."""
         self.started: list[dict[int, int]] = [{} for _ in range(count)]
         self.first = [-1] * count
         self.outside: list[list[tuple[BodyRun, int]]] = [[] for _ in range(count)]
@@ -44,12 +33,19 @@ class BodyRun:
 
 
 class Job:
-    """A compute task on its way through a core."""
+    """A compute task on its way through a core; where its operands share a port they are its segments there."""
 
     __slots__ = ("log", "run", "task", "tile")
+    place: tuple[int, ...] = ()
+    """A task is one job only."""
 
     def __init__(self, log: Log, run: BodyRun, task: int, tile: int) -> None:
         self.log, self.run, self.task, self.tile = log, run, task, tile
+
+    @property
+    def body(self) -> int:
+        """The body it belongs to, which folding may relabel."""
+        return self.run.index
 
     def begin(self, now: int) -> None:
         """The core takes the task up."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from hecasim.collectives import bytes_sent
-from hecasim.mapping.compute import duration_ps, sram_bytes
+from hecasim.mapping.compute import Hold, duration_ps, hold, sram_bytes
 from hecasim.sim.exchange import Schedule
 from hecasim.sim.hardware import Hardware
+from hecasim.sim.sram import new_space
 from hecasim.trace.log import PHASES, class_of
 from hecasim.trace.task import COLLECTIVE, COMPUTE, BodyKind, Task, Trace
 
@@ -15,8 +16,8 @@ from hecasim.trace.task import COLLECTIVE, COMPUTE, BodyKind, Task, Trace
 class Compiled:
     """One task of a body kind with everything that does not change from body to body."""
 
-    __slots__ = ("duration", "flops", "kind", "phase", "readers", "schedules", "sent_bytes", "spec", "sram_bytes",
-                 "vector_operations")  # fmt: skip
+    __slots__ = ("flops", "holds", "kind", "longest_ps", "phase", "readers", "schedules", "sent_bytes", "space",
+                 "spec", "sram_bytes", "vector_operations")  # fmt: skip
 
     def __init__(self, task: Task, hardware: Hardware, trace: Trace, cache: dict[Any, list[Schedule]]) -> None:
         package, tiles = hardware.package, trace.tiles
@@ -24,14 +25,20 @@ class Compiled:
         self.kind = class_of(task)
         self.phase = PHASES.index(task.phase)
         self.readers: list[int] = []
-        self.duration: list[int] = []
+        self.space = new_space(task)
+        """Bytes of each SRAM pool that it must wait for."""
+        self.holds: list[Hold] = []
+        """What it takes of each tile's core."""
+        self.longest_ps = 0
+        """Its time on the slowest tile, alone there."""
         self.schedules: list[Schedule] = []
         self.sent_bytes = self.flops = self.sram_bytes = self.vector_operations = 0
         if task.kind == COMPUTE:
             element = int(trace.options["element_bytes"])
-            durations = [duration_ps(package.chiplet, work, element) for work in task.work]
+            holds = [hold(package.chiplet, work, element) for work in task.work]
             classes = task.work_of or (0,) * tiles
-            self.duration = [durations[number] for number in classes]
+            self.holds = [holds[number] for number in classes]
+            self.longest_ps = max(duration_ps(package.chiplet, task.work[number], element) for number in set(classes))
             for number, work in enumerate(task.work):
                 times = classes.count(number)
                 self.flops += work.flops * times
@@ -58,5 +65,6 @@ class CompiledKind:
             for offset, before in task.after:
                 if offset == 0:
                     self.tasks[before].readers.append(task.id)
+        self.leading = sum(task.leads for task in kind.tasks)
         self.waits = [sum(offset == 0 for offset, _ in task.after) for task in kind.tasks]
         self.outside = [[after for after in task.after if after.offset] for task in kind.tasks]

@@ -1,16 +1,18 @@
 """Folding: when the package's relative state recurs at a body boundary, whole periods are skipped, exactly.
 
-Proof obligation, checked at run time at every boundary (the end of a picosecond in which a body ended everywhere):
+Proof obligation, checked at run time at every boundary (the end of a picosecond in which a body's work ended everywhere):
 the state relative to now and to the next body to issue is equal, in every pending event, lane, queue, round-robin
 pointer, core, SRAM level and counter of a live body, to that at an earlier boundary; and the kinds of the bodies
 still to be issued repeat with the same period. Then what follows repeats what followed, picosecond for picosecond:
 the live bodies are relabelled, time gets an offset, and everything that only adds up grows by whole periods.
-Where nothing recurs (unequal tiles drift apart) nothing is skipped.
+Any earlier boundary will do, also one on the far side of a stretch that was skipped: so token tiles fold inside
+micro-batches, these inside layers, and layers too. Of several the one that skips most is taken. Where nothing recurs (unequal tiles drift apart) nothing is skipped.
 """
 
 from __future__ import annotations
 
 import marshal
+from collections import Counter, deque
 from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -19,21 +21,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hecasim.sim.body import BodyRun
+from hecasim.sim.core import Core
 from hecasim.sim.lane import Lane, Segment
 from hecasim.sim.memory import Fork
 from hecasim.sim.scheduler import Scheduler
+from hecasim.trace.play import Repetition
 
-REMEMBERED_BOUNDARIES = 512
+REMEMBERED_BYTES = 128 * 2**20
 """Older boundaries are forgotten, so that a run that never recurs does not grow."""
+REMEMBERED_ALIKE = 6
+"""Boundaries of one state that are kept, the latest."""
 
 
 class Boundary(NamedTuple):
     """What must be known of an earlier boundary when its state recurs."""
 
-    now: int
+    clock_ps: int
+    """On the engine's clock, which skips what is folded."""
+    now_ps: int
     next_body: int
     sums: NDArray[np.int64]
     rows: int
+    stretches: int
 
 
 class Folder:
@@ -41,54 +50,79 @@ class Folder:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
-        self.seen: dict[bytes, Boundary] = {}
+        self.seen: dict[bytes, list[Boundary]] = {}
+        self.remembered: deque[bytes] = deque()
         self.skipped_bodies = 0
+        self.stretches: list[tuple[int, int, int]] = []
+        """(from, to, times) on the engine's clock: what has been played so far, skipped stretches included."""
+        self.skipped: Counter[tuple[int, int]] = Counter()
+        """How often each stretch of the engine's clock stands for one more of itself."""
+        self._last_ps = 0
         hardware = scheduler.hardware
         self.lanes = [*hardware.links, *hardware.sram_ports(), *hardware.channels.values()]
         self.lane_number = {lane: number for number, lane in enumerate(self.lanes)}
 
     def boundary(self) -> None:
-        """A body has ended on every tile and its picosecond is over."""
+        """The work of a body has ended on every tile and its picosecond is over."""
         scheduler = self.scheduler
         now, upcoming = scheduler.clock.now, scheduler.next_body
-        left = len(scheduler.trace.bodies) - upcoming
-        if left <= 0:
+        if upcoming >= len(scheduler.trace.bodies):
             return
         for tile in scheduler.log.tiles:
             tile.pass_to(now)
+        if now > self._last_ps:
+            self.stretches.append((self._last_ps, now, 1))
+            self._last_ps = now
         state = blake2b(marshal.dumps(self._state(now, upcoming), 2), digest_size=16).digest()
-        here = Boundary(now, upcoming, self._sums(), len(scheduler.rows))
-        before = self.seen.get(state)
-        if before is not None and upcoming > before.next_body:
-            times = self._repeats(before.next_body, upcoming)
-            if times:
-                self._skip(before, here, times)
-                self.seen.clear()
-                scheduler.rows.clear()
-                return
-        if len(self.seen) >= REMEMBERED_BOUNDARIES:
-            self.seen.pop(next(iter(self.seen)))
-        self.seen[state] = here
+        here = self._here()
+        found = self.seen.get(state, ())
+        order = scheduler.trace.bodies
+        ways = [(before, order.repeats(before.next_body, upcoming)) for before in found if before.next_body < upcoming]
+        before, how = max(ways, key=lambda way: way[1].times * (upcoming - way[0].next_body), default=(here, None))
+        self._remember(state, here)
+        if how is not None and how.times:
+            self._skip(before, here, how)
+            self._remember(state, self._here())
 
-    def _repeats(self, earlier: int, upcoming: int) -> int:
-        """How many periods the kinds still to be issued repeat those issued since the earlier boundary."""
-        bodies, period = self.scheduler.trace.bodies, upcoming - earlier
-        length = upcoming
-        while length < len(bodies) and bodies[length].kind == bodies[length - period].kind:
-            length += 1
-        return (length - upcoming) // period
-
-    def _skip(self, before: Boundary, here: Boundary, times: int) -> None:
+    def _here(self) -> Boundary:
         scheduler = self.scheduler
-        period, lasts = here.next_body - before.next_body, here.now - before.now
+        now = scheduler.clock.now
+        return Boundary(
+            now, now + scheduler.offset_ps, scheduler.next_body, self._sums(), scheduler.rows.mark(), len(self.stretches)
+        )
+
+    def _remember(self, state: bytes, here: Boundary) -> None:
+        alike = self.seen.setdefault(state, [])
+        alike.append(here)
+        self.remembered.append(state)
+        if len(alike) > REMEMBERED_ALIKE:
+            del alike[0]
+            self.remembered.remove(state)
+        while len(self.remembered) * here.sums.nbytes > REMEMBERED_BYTES:
+            oldest = self.remembered.popleft()
+            del self.seen[oldest][0]
+            if not self.seen[oldest]:
+                del self.seen[oldest]
+
+    def _skip(self, before: Boundary, here: Boundary, how: Repetition) -> None:
+        scheduler, times = self.scheduler, how.times
+        period, lasts = here.next_body - before.next_body, here.now_ps - before.now_ps
         self._add(times * (here.sums - before.sums))
-        rows = scheduler.rows[before.rows : here.rows]
-        for turn in range(1, times + 1):
-            for row in rows:
-                scheduler.add_row(row.shifted(turn * period, turn * lasts))
+        scheduler.rows.repeat(before.rows, how, lasts)
+        for tile in scheduler.log.tiles:
+            if tile.since <= before.clock_ps:  # nothing begins or ends on it in the period, nor will in the others
+                tile.since -= times * lasts
         scheduler.shift(times * period, times * lasts)
-        scheduler.log.repeats.append((before.now, here.now, times))
+        again: Counter[tuple[int, int]] = Counter()
+        for first, last, count in self.stretches[before.stretches :]:
+            again[first, last] += count * times
+        self.stretches += [(*stretch, count) for stretch, count in again.items()]
+        self.skipped.update(again)
         self.skipped_bodies += times * period
+
+    def repeats(self) -> list[tuple[int, int, int]]:
+        """(from, to, times): stretches of the engine's clock that stand for so many more of themselves."""
+        return [(*stretch, count) for stretch, count in self.skipped.items()]
 
     # --- what only adds up ------------------------------------------------------------------------------------
 
@@ -99,6 +133,7 @@ class Folder:
             numbers += (lane.busy_ps, lane.bytes_carried, lane.wait_ps, lane.segments)
         for core in scheduler.hardware.cores:
             numbers += (core.busy_ps, core.wait_ps)
+        numbers += [sram.wait_ps for sram in scheduler.hardware.srams]
         for tile in scheduler.log.tiles:
             for part in (*tile.spent, *tile.hidden):
                 numbers += part
@@ -117,6 +152,8 @@ class Folder:
         for core in scheduler.hardware.cores:
             core.busy_ps += next(numbers)
             core.wait_ps += next(numbers)
+        for sram in scheduler.hardware.srams:
+            sram.wait_ps += next(numbers)
         for tile in scheduler.log.tiles:
             for part in (*tile.spent, *tile.hidden):
                 for place in range(len(part)):
@@ -129,17 +166,29 @@ class Folder:
         return (
             tuple(sorted(self._pending(now, base))),
             tuple(self._lane(lane, now, base) for lane in self.lanes),
+            tuple(self._core(core, now, base) for core in scheduler.hardware.cores),
             tuple(
-                (core.busy, core.free_at - now if core.busy else 0,
-                 tuple(sorted((body - base, task, asked - now, duration, job.tile)
-                              for body, task, asked, duration, job in core.ready)))
-                for core in scheduler.hardware.cores
+                (tuple(sorted(sram.level.items())),
+                 tuple(sorted((entrant.run.index - base, entrant.task, entrant.ready_ps - now)
+                              for entrant in sram.waiting)))
+                for sram in scheduler.hardware.srams
             ),
-            tuple(tuple(sorted(sram.level.items())) for sram in scheduler.hardware.srams),
             tuple((tile.phase, *tile.active) for tile in scheduler.log.tiles),
             tuple(self._body(run, now, base) for _, run in sorted(scheduler.live.items())),
-            tuple(sorted(body - base for body in scheduler.ended)),
+            (scheduler.led - base, *sorted(body - base for body in scheduler.led_ahead)),
         )  # fmt: skip
+
+    @staticmethod
+    def _core(core: Core, now: int, base: int) -> tuple[Any, ...]:
+        """What runs and how far it is (behind a shared port its arithmetic may be over), and what is ready."""
+        ready = tuple(
+            (body - base, task, place, asked - now, *rest)
+            for body, task, place, asked, *rest, _ in sorted(core.ready, key=lambda entry: entry[:3])
+        )
+        if not core.busy:
+            return (ready,)
+        job = core.job
+        return (job.body - base, job.task, job.place, core.free_at - now, core.operands_left, ready)
 
     def _pending(self, now: int, base: int) -> Iterator[tuple[Any, ...]]:
         for time, action, argument in self.scheduler.clock.pending():

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hecasim.errors import ConfigError
+from hecasim.mapping.sram import Rooms, rooms_of
 from hecasim.sim.clock import Clock
 from hecasim.sim.fold import Folder
 from hecasim.sim.hardware import Hardware
 from hecasim.sim.lane import FreeLane, Lane
 from hecasim.sim.scheduler import Progress, Scheduler
+from hecasim.sim.sram import refuse_what_never_fits
 from hecasim.specs import PackageSpec
 from hecasim.trace.log import LaneCount, Log
 from hecasim.trace.task import Trace
@@ -26,26 +28,33 @@ def replay(
     progress: Progress | None = None,
     keep_spans: bool = False,
     contention: bool = True,
+    rooms: Rooms | None = None,
 ) -> Log:
     """Run every task of *trace* on *package*; *fold* skips exact repetitions (same integers, less work).
 
     Without *contention* every lane carries everybody at once: messages go whole, each as if alone.
+    *rooms* are the SRAM pools in which tasks find their space, by default those of *package*.
 
-    Raises ConfigError where the trace is of another grid, Stalled where something never ends.
+    Raises ConfigError where the trace is of another grid, InfeasiblePlan where a task needs more than a whole SRAM
+    pool, Stalled where something never ends.
     """
     check_grid(trace, package)
+    rooms = rooms_of(package.chiplet.sram) if rooms is None else rooms
+    refuse_what_never_fits(trace, rooms)
     clock = Clock()
     log = Log.empty(trace, keep_spans)
     if not contention:
         trace = replace(trace, options={**trace.options, "segment_bytes": WHOLE})
-    scheduler = Scheduler(clock, trace, package, log, progress, Lane if contention else FreeLane)
+    scheduler = Scheduler(clock, trace, package, log, progress, Lane if contention else FreeLane, rooms)
     folder = Folder(scheduler)
     if fold:
         scheduler.on_boundary = folder.boundary
     clock.run()
     scheduler.check_finished()
     log.close(scheduler.offset_ps)
+    scheduler.rows.mark()
     log.folded_bodies = folder.skipped_bodies
+    log.repeats = folder.repeats()
     log.happenings = clock.happenings
     _count(log, scheduler.hardware)
     return log
@@ -71,6 +80,7 @@ def _count(log: Log, hardware: Hardware) -> None:
             LaneCount(lane.name, kind, lane.bytes_carried, lane.busy_ps, lane.wait_ps, lane.segments) for lane in lanes
         ]
     log.core_wait_ps = sum(core.wait_ps for core in hardware.cores)
+    log.sram_wait_ps = sum(sram.wait_ps for sram in hardware.srams)
     log.sram_peak_bytes = max(sram.total_peak for sram in hardware.srams)
     for sram in hardware.srams:
         for kind, peak in sram.peak.items():

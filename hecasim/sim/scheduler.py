@@ -1,6 +1,6 @@
 """The scheduler replays a Trace: it issues bodies, starts each task on each tile when what it waits for has ended.
 
-Progress is explicit: one counter per (task, tile) of the live bodies. A body is issued once the body
+Progress is explicit: one counter per (task, tile) of the live bodies. A body is issued once the work of all bodies
 `LOOK_AHEAD_BODIES` places before it has ended on every tile, so memory does not grow with the step.
 """
 
@@ -12,15 +12,19 @@ from typing import Any
 import simpy
 
 from hecasim.errors import Stalled
-from hecasim.sim.body import BodyRun, Job, Row
+from hecasim.mapping.sram import UNLIMITED_ROOMS, Rooms
+from hecasim.sim.body import BodyRun, Job
 from hecasim.sim.clock import Clock
 from hecasim.sim.compiled import CompiledKind
 from hecasim.sim.exchange import Exchange, Schedule
 from hecasim.sim.hardware import Hardware
 from hecasim.sim.lane import Lane
 from hecasim.sim.memory import Multicast, Transfers
+from hecasim.sim.sram import Entrant, who_waits
+from hecasim.sim.sums import Sum, SummingExchange, Sums
 from hecasim.specs import PackageSpec
-from hecasim.trace.log import CLASSES, Cause, Log, kind_label
+from hecasim.trace.log import CLASSES, COMPUTE_CLASS, Cause, Log, kind_label
+from hecasim.trace.rows import Rows
 from hecasim.trace.task import COLLECTIVE, COMPUTE, LOOK_AHEAD_BODIES, Trace
 
 Progress = Callable[[float, str], None]
@@ -37,27 +41,37 @@ class Scheduler:
         log: Log,
         progress: Progress | None,
         lane_kind: type[Lane] = Lane,
+        rooms: Rooms = UNLIMITED_ROOMS,
     ) -> None:
         self.clock, self.trace, self.log, self.progress = clock, trace, log, progress
-        self.hardware = Hardware(clock, package, str(trace.options["dram_map"]), self._computed, lane_kind)
+        self.hardware = Hardware(
+            clock, package, str(trace.options["dram_map"]), self._computed, lane_kind, rooms, self._let_in
+        )
         cache: dict[Any, list[Schedule]] = {}
         self.kinds = [CompiledKind(kind, self.hardware, trace, cache) for kind in trace.kinds]
         self.live: dict[int, BodyRun] = {}
-        self.ended: set[int] = set()
+        self.led = 0
+        """The work of all bodies before this one has ended on every tile."""
+        self.led_ahead: set[int] = set()
+        """Later ones of which that is true too."""
         self.next_body = 0
         rate = package.chiplet.sram.reduction_bandwidth_bytes_per_s
         self.sum_rate = None if rate is None else int(rate)
+        self.sums = Sums(package.chiplet, int(trace.options["element_bytes"]), self.hardware.cores, log)
+        """Who makes the sums of a reduce-scatter, where that is not the reduction unit."""
+        self.vector_sums = package.chiplet.reduction == "vector"
         self.segment_bytes = int(trace.options["segment_bytes"])
+        self.hardware.share_ports(self.segment_bytes)
         self.offset_ps = 0
         """What folding has skipped: simulated time is the clock's plus this."""
-        self.rows: list[Row] = []
+        self.rows = Rows(log)
         self._boundary_due = False
         self._gate: Cause | None = None
         """The task whose end let the last body be issued."""
         self._bodies_left = clock.env.event()
         clock.env.process(self.issue())
         self.on_boundary: Callable[[], None] | None = None
-        """Called when the picosecond in which a body ended everywhere is over."""
+        """Called when the picosecond in which the work of a body ended everywhere is over."""
 
     def issue(self) -> Generator[simpy.Event, Any, None]:
         """Process: issue bodies in trace order, as far ahead as the look-ahead allows."""
@@ -72,15 +86,13 @@ class Scheduler:
                 self._bodies_left = self.clock.env.event()
 
     def _may_issue(self, index: int) -> bool:
-        before = index - LOOK_AHEAD_BODIES
-        return before < 0 or before in self.ended
+        return index - LOOK_AHEAD_BODIES < self.led
 
     def _issue(self, index: int) -> None:
         place = self.trace.bodies[index]
         compiled = self.kinds[place.kind]
         tiles = self.trace.tiles
         run = self.live[index] = BodyRun(index, place, compiled, tiles)
-        self.ended.discard(index - LOOK_AHEAD_BODIES - 1)
         for task, outside in enumerate(compiled.outside):
             for offset, before in outside:
                 earlier = self.live.get(index + offset)
@@ -95,6 +107,8 @@ class Scheduler:
             for tile in range(tiles):
                 if not waits[tile] and not compiled.waits[task]:
                     self._start(run, task, tile, self._gate)
+        if not compiled.leading:
+            self._body_led(index)
 
     # --- starting ---------------------------------------------------------------------------------------------
 
@@ -102,21 +116,35 @@ class Scheduler:
         now = self.clock.now
         compiled = run.compiled.tasks[task]
         spec = compiled.spec
-        if run.first[task] < 0:
-            run.first[task] = now
         known = run.causes[task]
         if known is None or now > known.released_ps:
             label = kind_label(run.compiled.kind, spec)
             run.causes[task] = Cause(label, CLASSES[compiled.kind].removeprefix("exposed_"), now, cause)
         sram = self.hardware.srams[tile]
+        if compiled.space is not None:
+            sram.ask(Entrant(run, task, tile, spec, compiled.space, now))
+            return
         if spec.in_place:
             sram.give(spec.gives)
         if spec.takes:
             sram.take(spec.takes)
+        self._begin(run, task, tile)
+
+    def _let_in(self, entrant: Entrant) -> None:
+        """The SRAM has the space that a task needs."""
+        self._begin(entrant.run, entrant.task, entrant.tile)
+
+    def _begin(self, run: BodyRun, task: int, tile: int) -> None:
+        now = self.clock.now
+        compiled = run.compiled.tasks[task]
+        spec = compiled.spec
+        if run.first[task] < 0:
+            run.first[task] = now
         if spec.kind == COMPUTE:
-            duration = compiled.duration[tile]
-            if duration:
-                self.hardware.cores[tile].request(run.index, task, duration, Job(self.log, run, task, tile))
+            duration, operand_bytes = compiled.holds[tile]
+            if duration or operand_bytes:
+                job = Job(self.log, run, task, tile)
+                self.hardware.cores[tile].request(run.index, task, duration, job, (), operand_bytes)
             else:
                 run.started[task][tile] = now
                 self._end(run, task, tile)
@@ -155,7 +183,12 @@ class Scheduler:
         if spec.kind == COLLECTIVE:
             flights = {}
             for schedule in compiled.schedules:
-                exchange = Exchange(schedule, run.index, task, begun, done, self.sum_rate)
+                if self.vector_sums:
+                    exchange: Exchange = SummingExchange(
+                        schedule, run.index, task, begun, done, self.sums, compiled.phase
+                    )
+                else:
+                    exchange = Exchange(schedule, run.index, task, begun, done, self.sum_rate)
                 flights.update(dict.fromkeys(schedule.members, exchange))
             return flights
         if spec.group:
@@ -168,9 +201,12 @@ class Scheduler:
 
     # --- ending -----------------------------------------------------------------------------------------------
 
-    def _computed(self, job: Job) -> None:
-        self.log.tiles[job.tile].end(job.run.compiled.tasks[job.task].kind, self.clock.now)
-        self._end(job.run, job.task, job.tile)
+    def _computed(self, job: Job | Sum) -> None:
+        self.log.tiles[job.tile].end(COMPUTE_CLASS, self.clock.now)
+        if isinstance(job, Sum):
+            job.exchange.summed(job)
+        else:
+            self._end(job.run, job.task, job.tile)
 
     def _end(self, run: BodyRun, task: int, tile: int) -> None:
         now = self.clock.now
@@ -201,29 +237,25 @@ class Scheduler:
         self.log.end_ps = max(now, self.log.end_ps)
         if now == self.log.end_ps:
             self.log.last_cause = run.causes[task]
-        row = Row(run.index, task, run.place.kind, run.first[task] + self.offset_ps, now + self.offset_ps)
-        if self.on_boundary:
-            self.rows.append(row)
-        self.add_row(row)
+        compiled, offset = run.compiled.tasks[task], self.offset_ps
+        if not run.place.micro_batch:
+            self.rows.note(run.place.layer, compiled.spec, run.first[task] + offset, now + offset, compiled.longest_ps,
+                           compiled.flops, compiled.sent_bytes)  # fmt: skip
         run.tasks_left -= 1
         if not run.tasks_left:
-            self._gate = run.causes[task]
-            self._body_ended(run)
-
-    def add_row(self, row: Row) -> None:
-        """Add a task of the first micro-batch to its layer's row."""
-        place = self.trace.bodies[row.body]
-        if place.micro_batch == 0:
-            compiled = self.kinds[row.kind].tasks[row.task]
-            longest = max(compiled.duration, default=0)
-            self.log.row(place.layer, compiled.spec, row.start_ps, row.end_ps, longest, compiled.flops,
-                         compiled.sent_bytes)  # fmt: skip
+            del self.live[run.index]
+        if compiled.spec.leads:
+            run.leading -= 1
+            if not run.leading:
+                self._gate = run.causes[task]
+                self._body_led(run.index)
 
     def shift(self, bodies: int, by_ps: int) -> None:
         """Relabel the live bodies: what is under way is *bodies* further on and *by_ps* later."""
         self.offset_ps += by_ps
         self.next_body += bodies
-        self.ended = {body + bodies for body in self.ended}
+        self.led += bodies
+        self.led_ahead = {body + bodies for body in self.led_ahead}
         live = {}
         for run in self.live.values():
             run.index += bodies
@@ -234,18 +266,22 @@ class Scheduler:
                     flight.body = run.index
         self.live = live
         for core in self.hardware.cores:
-            core.ready = [(job.run.index, task, asked, duration, job) for _, task, asked, duration, job in core.ready]
+            core.ready = [(job.body, *rest, job) for _, *rest, job in core.ready]
 
     def _boundary(self, _: simpy.Event) -> None:
         self._boundary_due = False
         if self.on_boundary:
             self.on_boundary()
 
-    def _body_ended(self, run: BodyRun) -> None:
-        self.ended.add(run.index)
-        del self.live[run.index]
+    def _body_led(self, index: int) -> None:
+        """The work of a body has ended on every tile."""
+        self.led_ahead.add(index)
+        while self.led in self.led_ahead:
+            self.led_ahead.remove(self.led)
+            self.led += 1
         if self.progress:
-            self.progress((run.index + 1) / len(self.trace.bodies), run.compiled.kind.name)
+            place = self.trace.bodies[index]
+            self.progress((index + 1) / len(self.trace.bodies), self.kinds[place.kind].kind.name)
         if self.on_boundary and not self._boundary_due:
             self._boundary_due = True
             self.clock.after_grants(self._boundary)
@@ -257,6 +293,12 @@ class Scheduler:
         waiting = sum(run.tasks_left for run in self.live.values())
         if not waiting and self.next_body == len(self.trace.bodies):
             return
+        lacking = who_waits(self.hardware.srams)
+        if lacking:
+            raise Stalled(
+                f"the run stalled at {self.clock.now} ps: {waiting} tasks of {len(self.live)} live bodies never ended; "
+                f"for want of SRAM {lacking}"
+            )
         index, run = min(self.live.items())
         task = next(number for number, left in enumerate(run.left) if left)
         tile = next(tile for tile in range(self.trace.tiles) if not run.done[task][tile])

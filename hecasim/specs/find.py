@@ -32,7 +32,10 @@ def find(word: str, kind: str, asked: Place, beside: Path | None = None) -> Path
     by_name = shipped(kind)
     if not word.strip() or "\0" in word:
         raise ConfigError(asked.says(f"found nothing; expected a {kind} by name or path"))
-    path = Path(word).expanduser() if word.startswith("~") else Path(word)
+    try:
+        path = Path(word).expanduser()
+    except RuntimeError:
+        raise ConfigError(asked.says(f"{printable(word)}: nobody of that name has a home directory here")) from None
     if beside is not None and not path.is_absolute():
         path = beside / path
     if word in by_name:

@@ -57,6 +57,8 @@ def load_study(source: Source, overrides: Overrides | None = None) -> StudySpec:
     tree = _tree(source, "study", overrides or {})
     faults: list[str] = []
     whole = {key: _part(node, key, beside, faults) if key in PARTS else node for key, node in tree.keys.items()}
+    if "axes" in whole:
+        whole["axes"] = _axes(whole["axes"], beside, faults)
     return validate(tree.with_keys(whole), StudySpec, faults)
 
 
@@ -90,6 +92,16 @@ def _part(node: Node, kind: str, beside: Path | None, faults: list[str]) -> Node
     return huggingface.convert(whole) if kind == "model" and huggingface.is_config(whole) else whole
 
 
+def _axes(axes: Node, beside: Path | None, faults: list[str]) -> Node:
+    """The axes of a study; packages and models among their values are found as those of the study itself."""
+    found_values = {
+        kind: Node([_part(one, kind, beside, faults) for one in axis.value], axis.place)
+        for kind, axis in axes.keys.items()
+        if kind in ("package", "model") and isinstance(axis.value, list)
+    }
+    return axes.with_keys(found_values) if found_values else axes
+
+
 def _tree(source: Source, kind: str, overrides: Overrides) -> Node:
     """Everything that was written about a spec, from files, mappings and the command line, as one tree."""
     if isinstance(source, Spec):
@@ -119,7 +131,7 @@ def _argument(dotted: str, value: Any, kind: str) -> Node:
 
 
 def _read_extended(path: Path, kind: str, children: tuple[Path, ...]) -> Node:
-    tree = _parse(find.read_text(path), find.shown(path), is_json=path.suffix == ".json")
+    tree = _parse_file(find.read_text(path), find.shown(path), path.suffix == ".json")
     return _extended(tree, kind, path.parent, (*children, path))
 
 
@@ -180,6 +192,12 @@ class _Composer(yaml.BaseLoader):
 
     def _next(self) -> Any:
         return self.peek_event()  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=64)
+def _parse_file(text: str, file: str, is_json: bool) -> Node:
+    """A file as a tree; a sweep reads the same few thousands of times."""
+    return _parse(text, file, is_json=is_json)
 
 
 def _parse(text: str, file: str, argument: Place | None = None, *, is_json: bool = False) -> Node:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hecasim.specs.spec import Spec, quantity_of
-from hecasim.units import UNLIMITED, as_text
+from hecasim.units import as_text
 
 
 def resolved(spec: Spec) -> dict[str, Any]:
@@ -15,9 +15,14 @@ def resolved(spec: Spec) -> dict[str, Any]:
 def _value(kind: type[Spec], name: str, value: Any) -> Any:
     quantity = quantity_of(kind, name)
     if quantity is not None:
-        return UNLIMITED if value is None else as_text(value, quantity.base)
+        return as_text(value, quantity.base)
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """A value without a unit, with what it holds."""
     if isinstance(value, Spec):
         return resolved(value)
     if isinstance(value, dict):
-        return dict(value)
-    return list(value) if isinstance(value, tuple) else value
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value

@@ -100,7 +100,7 @@ class _Fault:
             if elsewhere:
                 names = " or ".join(f"'{_joined(self.node.place, path)}'" for path in elsewhere)
                 return place.says(f"unknown key; did you mean {names}?")
-        return place.says(f"unknown key; {nearest(key, known)}")
+        return place.says(f"unknown key; {nearest(key, known)}" if known else "unknown key")
 
 
 def _joined(place: Place, path: str) -> str:

@@ -6,14 +6,18 @@ block boundaries and what backward needs go to DRAM. Forward, then backward in r
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any, NamedTuple
 
 from hecasim.mapping.sram import held_bytes
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
 from hecasim.trace.groups import members
-from hecasim.trace.lower import Context, Lowered, Lowering, Unit, lower
+from hecasim.trace.identity import identity
+from hecasim.trace.lower import FAR_BODIES, Context, Fetch, Lowered, Lowering, Passages, Unit, in_order
+from hecasim.trace.play import Order, Passage, Play, runs_of
 from hecasim.trace.prepare import Prepared, model_flops, prepare
-from hecasim.trace.task import LOOK_AHEAD_BODIES, After, Body, BodyKind, Task, Trace
+from hecasim.trace.task import After, BodyKind, Task, Trace
 from hecasim.trace.update import update_tasks
 
 
@@ -25,138 +29,192 @@ def build_trace(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Trace
     return assemble(prepare(package, model, plan))
 
 
+class Stop(NamedTuple):
+    """One passage of the order of work."""
+
+    block: str
+    phase: str
+    layer: int
+    micro_batch: int
+
+
 class _Assembly:
-    """Bodies in order; equal bodies share one kind."""
+    """Passages in order; equal passages, and equal bodies in them, are written once."""
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
         self.lowering = Lowering(
             prepared.method, prepared.axes, prepared.parts, prepared.plan.overlap, dict(prepared.resident)
         )
+        self.held = {key: held_bytes(program) for key, program in prepared.programs.items()}
+        self.lowered = Passages(prepared.programs, self.lowering)
+        self.updates: dict[tuple[object, ...], tuple[Lowered, ...]] = {}
         self.kinds: list[BodyKind] = []
         self.number: dict[tuple[str, str, tuple[Task, ...]], int] = {}
-        self.lowered: dict[tuple[object, ...], Lowered] = {}
-        self.bodies: list[Body] = []
-        self.history: list[tuple[Lowered, str]] = []
-        """What the last bodies left for later ones to wait for, latest last."""
-        self.gradients_written: dict[tuple[str, int], tuple[int, tuple[int, ...]]] = {}
-        """(block, layer) -> the last body that stored its gradients, and the stores."""
+        self.passages: dict[Passage, int] = {}
+        self.seen: dict[int, tuple[int, tuple[Lowered, ...]]] = {}
+        """Passage numbers by the identity of their bodies, which it keeps alive."""
+        self.plays: list[Play] = []
+        self.bodies = 0
+        self.recent: tuple[Unit, ...] = ()
+        """The last bodies, seen from the next one to be written."""
+        self.stored: list[tuple[Unit, ...]] = []
+        """Per passage, the stores of its last bodies that are not yet FAR_BODIES back, seen from its end."""
+        self.ends: list[int] = []
+        """Bodies up to the end of each passage."""
+        self.gradients: list[tuple[int, tuple[int, ...]]] = []
+        """(body, stores) of the gradients that each block left, latest last."""
+        self.before = Stop("", "", 0, 0)
+        """The last passage."""
+        self.coming: tuple[int, tuple[int, ...]] = (0, ())
+        """(body, reads) of the weights that the next passage waits for."""
 
-    def pass_over(self, phase: str, blocks: list[tuple[str, int]]) -> None:
-        """All micro-batches through each block in turn; with `reload_weights` each through all blocks in turn."""
-        count = self.prepared.micro_batches
-        if self.reloads:
-            order = [(block, layer, micro) for micro in range(count) for block, layer in blocks]
-        else:
-            order = [(block, layer, micro) for block, layer in blocks for micro in range(count)]
-        for block, layer, micro_batch in order:
-            self.body(block, phase, layer, micro_batch, count)
+    def train(self, stops: Sequence[Stop]) -> None:
+        """All passages of forward and backward, each with the weights that the next one needs."""
+        for here, following in zip_longest(stops, stops[1:]):
+            self._pass(here, following)
+
+    def _pass(self, here: Stop, following: Stop | None) -> None:
+        fetches = [*self._own_fetch(here), *self._next_fetch(here, following)]
+        context = Context(
+            accumulates_first=self._accumulates_first(here), stores_gradients=self._last(here), before=self.recent,
+            inputs_written=self._writers(), fetches=tuple(fetches),
+            weights_come=tuple(After(self.coming[0] - self.bodies, task) for task in self.coming[1]),
+            gradients_after=self._gradients_after(here),
+        )  # fmt: skip
+        lowered = self.lowered.lower(here.block, here.phase, context)
+        self.coming = (self.bodies, ())
+        for fetch, reads in zip(fetches, lowered[0].fetched, strict=True):
+            if following is not None and (fetch.block, fetch.phase) == (following.block, following.phase):
+                self.coming = (self.bodies, reads)
+        self._play(here, lowered)
+        if self._last(here) and lowered[-1].unit.gradient_stores:
+            self.gradients.append((self.bodies - 1, lowered[-1].unit.gradient_stores))
+
+    # --- the weights ------------------------------------------------------------------------------------------
+
+    def _own_fetch(self, here: Stop) -> list[Fetch]:
+        """Weights that could not come before this passage: their room was not free."""
+        if not self._brings(here) or self.coming[1]:
+            return []
+        running = self.recent[-self._running :]
+        ends = [end for unit in running
+                for end in (*unit.work_ends(), *unit.stores_end(), *unit.gradients_stored())]  # fmt: skip
+        return [self._fetch(here, in_order(ends))]
+
+    def _next_fetch(self, here: Stop, following: Stop | None) -> list[Fetch]:
+        """Weights come while the passage before works, if the buffer holds both blocks."""
+        if following is None or self.prepared.plan.overlap == "none":
+            return []
+        if not self._brings(following) or not self._both_fit(here, following):
+            return []
+        return [self._fetch(following, in_order(end for unit in self.recent[-self._running :]
+                                                for end in unit.work_ends()))]  # fmt: skip
+
+    def _fetch(self, stop: Stop, after: tuple[After, ...]) -> Fetch:
+        resumed = self.reloads and stop.phase == "backward" and stop.micro_batch > 0
+        return Fetch(stop.block, stop.phase, resumed, after)
+
+    def _brings(self, stop: Stop) -> bool:
+        """Whether a passage has weights of its own brought in, to stay for its block."""
+        key = (stop.block, stop.phase)
+        first = stop.micro_batch == 0 or self.reloads
+        return first and self.prepared.resident[key] and bool(self.prepared.programs[key].weights)
+
+    def _both_fit(self, here: Stop, following: Stop) -> bool:
+        capacity = self.prepared.package.chiplet.sram.weights_bytes
+        if capacity is None:
+            return True
+        pair = ((here.block, here.phase), (following.block, following.phase))
+        return sum(self.held[key] for key in pair if self.prepared.resident[key]) <= capacity
+
+    @property
+    def _running(self) -> int:
+        """Bodies that may work at once."""
+        return 2 if self.prepared.plan.overlap == "chunk" else 1
 
     @property
     def reloads(self) -> bool:
         """Whether weights come again for every micro-batch."""
         return self.prepared.plan.schedule == "reload_weights"
 
-    def body(self, block: str, phase: str, layer: int, micro_batch: int, count: int) -> None:
-        context = self._context(block, phase, micro_batch, count)
-        key = (block, phase, context)
-        if key not in self.lowered:
-            self.lowered[key] = lower(self.prepared.programs[(block, phase)], context, self.lowering)
-        lowered = self.lowered[key]
-        self._play(block, phase, layer, micro_batch, lowered.tasks)
-        self.history.append((lowered, block))
-        if phase == "backward":
-            rows = lowered.stores if block == "embedding" else ()
-            self.gradients_written[(block, layer)] = (len(self.bodies) - 1, (*lowered.gradient_stores, *rows))
+    # --- the gradients ----------------------------------------------------------------------------------------
 
-    def update(self, block: str, layer: int) -> None:
-        units = self._units()
-        body, stores = self.gradients_written[(block, layer)]
-        offset = body - len(self.bodies)
-        written = tuple(After(offset, task) for task in stores) if -offset < LOOK_AHEAD_BODIES else ()
-        key = (block, "update", units, written)
-        if key not in self.lowered:
-            self.lowered[key] = update_tasks(
-                self.prepared.programs[(block, "update")], units, written, self.lowering, self.prepared.plan
-            )
-        lowered = self.lowered[key]
-        if lowered.tasks:
-            self._play(block, "update", layer, 0, lowered.tasks)
-            self.history.append((lowered, block))
+    def _accumulates_first(self, stop: Stop) -> bool:
+        if stop.phase != "backward":
+            return False
+        comes_alone = self.reloads and self.prepared.resident[stop.block, stop.phase]
+        return stop.micro_batch == 0 or comes_alone
 
-    def _play(self, block: str, phase: str, layer: int, micro_batch: int, tasks: tuple[Task, ...]) -> None:
-        key = (block, phase, tasks)
+    def _last(self, stop: Stop) -> bool:
+        return self.reloads or stop.micro_batch == self.prepared.micro_batches - 1
+
+    def _gradients_after(self, here: Stop) -> tuple[After, ...]:
+        """New gradients may take the place of old ones when those have left: of the block before, if both do not fit,
+        else of the one before that."""
+        if here.phase != "backward" or not (here.micro_batch == 0 or self.reloads) or not self.plays:
+            return ()
+        back = 2 if self._both_fit(self.before, here) else 1
+        return self._gradients_left(back, back)
+
+    def _gradients_left(self, first: int, last: int) -> tuple[After, ...]:
+        """The stores of the gradients that the *first* to *last* block back left."""
+        found = [spot for back in range(first, last + 1) for spot in self.gradients[-back : len(self.gradients) - back + 1]]
+        return in_order(After(body - self.bodies, task) for body, stores in found for task in stores)
+
+    # --- the order --------------------------------------------------------------------------------------------
+
+    def _writers(self) -> tuple[After, ...]:
+        """What stored the inputs of the next passage, where it may still be under way."""
+        count = 1 if self.reloads else self.prepared.micro_batches
+        if len(self.stored) < count:
+            return ()
+        since = self.bodies - self.ends[-count]
+        found = (unit.shifted(since) for unit in self.stored[-count])
+        return in_order(end for unit in found if unit.offset > -FAR_BODIES for end in unit.stores_end())
+
+    def _play(self, stop: Stop, lowered: tuple[Lowered, ...]) -> None:
+        self.plays.append(Play(self._passage(stop, lowered), stop.layer, stop.micro_batch))
+        self.bodies += len(lowered)
+        kept = [one.unit for one in lowered[1 - FAR_BODIES :]]
+        own = tuple(unit.shifted(len(kept) - place) for place, unit in enumerate(kept))
+        older = tuple(unit.shifted(len(lowered)) for unit in self.recent)
+        self.recent = (*older, *own)[1 - FAR_BODIES :]
+        self.stored.append(own)
+        self.ends.append(self.bodies)
+        self.before = stop
+
+    def _passage(self, stop: Stop, lowered: tuple[Lowered, ...]) -> int:
+        """The number of a passage; the same lowered bodies are looked through once."""
+        if id(lowered) not in self.seen:
+            runs = runs_of([self._kind(stop, one.tasks) for one in lowered])
+            self.seen[id(lowered)] = (self.passages.setdefault(runs, len(self.passages)), lowered)
+        return self.seen[id(lowered)][0]
+
+    def _kind(self, stop: Stop, tasks: tuple[Task, ...]) -> int:
+        key = (stop.block, stop.phase, tasks)
         if key not in self.number:
             self.number[key] = len(self.kinds)
-            alike = sum(kind.block == block and kind.phase == phase for kind in self.kinds)
-            self.kinds.append(BodyKind(f"{phase}.{block}.{alike}", block, phase, tasks))
-        self.bodies.append(Body(self.number[key], layer, micro_batch))
+            alike = sum(kind.block == stop.block and kind.phase == stop.phase for kind in self.kinds)
+            self.kinds.append(BodyKind(f"{stop.phase}.{stop.block}.{alike}", stop.block, stop.phase, tasks))
+        return self.number[key]
 
-    def _units(self) -> tuple[Unit, ...]:
-        """The last two units before the body about to be written."""
-        units: list[Unit] = []
-        for back, (lowered, _) in enumerate(reversed(self.history[-2:]), start=1):
-            units = [*(unit.shifted(back) for unit in lowered.units), *units]
-        return tuple(units[-2:])
+    def update(self, block: str, layer: int, number: int) -> None:
+        """The optimizer's step of one block, the *number*-th of the updates.
 
-    def _context(self, block: str, phase: str, micro_batch: int, count: int) -> Context:
-        first, last = micro_batch == 0 or self.reloads, micro_batch == count - 1 or self.reloads
-        resident = self.prepared.resident[(block, phase)]
-        return Context(
-            loads_weights=first, accumulates_first=phase == "backward" and (first if resident else micro_batch == 0),
-            stores_gradients=last, before=self._units(), inputs_written=self._writers(1 if self.reloads else count),
-            resumes_gradients=self.reloads and phase == "backward" and micro_batch > 0,
-            weights_after=self._weights_after(block, phase) if first else (),
-            gradients_after=self._gradients_after(block, phase) if first else (),
-        )  # fmt: skip
-
-    def _writers(self, count: int) -> tuple[After, ...]:
-        """The body that stored what this one loads, where the look-ahead does not cover it."""
-        if count >= LOOK_AHEAD_BODIES or len(self.history) < count:
-            return ()
-        lowered, _ = self.history[-count]
-        return tuple(After(-count, task) for task in lowered.stores)
-
-    def _weights_after(self, block: str, phase: str) -> tuple[After, ...]:
-        """Weights come while the body before works, if the buffer holds both blocks; else when it has ended."""
-        if not self.history:
-            return ()
-        if self.prepared.plan.overlap == "none":
-            return _ends(self.history[-1][0], -1, stores=True, last=self._running)
-        if self._both_fit(block, phase):
-            return _ends(self.history[-2][0], -2, last=self._running) if len(self.history) > 1 else ()
-        return _ends(self.history[-1][0], -1, stores=True, last=self._running)
-
-    @property
-    def _running(self) -> int:
-        """Units that may work at once."""
-        return 2 if self.prepared.plan.overlap == "chunk" else 1
-
-    def _both_fit(self, block: str, phase: str) -> bool:
-        capacity = self.prepared.package.chiplet.sram.weights_bytes
-        if capacity is None:
-            return True
-        programs, before = self.prepared.programs, self.history[-1][1]
-        phase_before = "forward" if phase == "forward" or not self._in_backward() else "backward"
-        pair = ((before, phase_before), (block, phase))
-        return sum(held_bytes(programs[key]) for key in pair if self.prepared.resident[key]) <= capacity
-
-    def _in_backward(self) -> bool:
-        return bool(self.bodies) and self.kinds[self.bodies[-1].kind].phase == "backward"
-
-    def _gradients_after(self, block: str, phase: str) -> tuple[After, ...]:
-        """New gradients may take the place of the last block's only when those have left."""
-        if phase != "backward" or not self.history or self._both_fit(block, phase):
-            return ()
-        lowered, _ = self.history[-1]
-        return tuple(After(-1, task) for task in lowered.gradient_stores)
-
-
-def _ends(lowered: Lowered, offset: int, stores: bool = False, last: int = 1) -> tuple[After, ...]:
-    """Ends of the last units of a body, and of what it stores."""
-    units = lowered.units[-last:]
-    tasks = [task for unit in units for task in (*unit.work, *(unit.stores if stores else ()))]
-    return tuple(sorted({After(offset, task) for task in (*tasks, *(lowered.gradient_stores if stores else ()))}))
+        The first two wait for the gradients that may still be on their way; the others for the first two.
+        """
+        written: tuple[After, ...] = ()
+        if number < 2:
+            ends = [end for unit in self.recent for end in unit.stores_end()]
+            written = in_order([*ends, *self._gradients_left(1, 2)])
+        key = (block, self.recent, written)
+        if key not in self.updates:
+            program = self.prepared.programs[block, "update"]
+            body = update_tasks(program, self.recent, written, self.lowering, self.prepared.plan)
+            self.updates[key] = (body,) if body else ()
+        if self.updates[key]:
+            self._play(Stop(block, "update", layer, 0), self.updates[key])
 
 
 def assemble(prepared: Prepared) -> Trace:
@@ -165,19 +223,26 @@ def assemble(prepared: Prepared) -> Trace:
     assembly = _Assembly(prepared)
     layers = [(block, layer) for layer in range(model.layers) for block in ("attention", "ffn")]
     order = [("embedding", -1), *layers, ("head", model.layers)]
-    assembly.pass_over("forward", order)
-    assembly.pass_over("backward", order[::-1])
+    assembly.train([*_stops(prepared, "forward", order), *_stops(prepared, "backward", order[::-1])])
     if plan.optimizer != "none":
-        for block, layer in order:
-            assembly.update(block, layer)
+        for number, (block, layer) in enumerate(order):
+            assembly.update(block, layer, number)
     groups = {name: members(group, prepared.axes) for name, group in assembly.lowering.groups.items()}
     return Trace(
         rows=dict(prepared.axes)["r"], columns=dict(prepared.axes)["c"], groups=groups,
         options={"ring": plan.options.ring, "colours": plan.options.colours, "chunks": plan.options.chunks,
                  "segment_bytes": plan.segment_bytes, "dram_map": plan.dram_map,
                  "element_bytes": plan.bytes_per_element},
-        kinds=tuple(assembly.kinds), bodies=tuple(assembly.bodies), about=_about(prepared),
+        kinds=tuple(assembly.kinds), bodies=Order(tuple(assembly.passages), assembly.plays), about=_about(prepared),
     )  # fmt: skip
+
+
+def _stops(prepared: Prepared, phase: str, blocks: Sequence[tuple[str, int]]) -> list[Stop]:
+    """All micro-batches through each block in turn; with `reload_weights` each through all blocks in turn."""
+    count = range(prepared.micro_batches)
+    if prepared.plan.schedule == "reload_weights":
+        return [Stop(block, phase, layer, micro_batch) for micro_batch in count for block, layer in blocks]
+    return [Stop(block, phase, layer, micro_batch) for block, layer in blocks for micro_batch in count]
 
 
 def _about(prepared: Prepared) -> dict[str, Any]:
@@ -188,4 +253,5 @@ def _about(prepared: Prepared) -> dict[str, Any]:
         "sequence": plan.sequence, "model_flops": model_flops(prepared),
         "dram_by_class": dict(prepared.dram_by_class), "sram_estimate_bytes": prepared.activation_peak_bytes,
         "remarks": list(prepared.remarks), "notes": list(prepared.notes),
+        **identity(prepared.package, prepared.model, plan),
     }  # fmt: skip

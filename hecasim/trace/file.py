@@ -1,27 +1,37 @@
-"""The Trace as a file: JSON lines, a header and group tables, body kinds with their tasks, then the order of play."""
+"""The Trace as a file: JSON lines, a header and group tables, body kinds with their tasks, then the
+order of play.
+
+`write` and `read` go line by line; a name that ends in `.gz` is compressed. `read` gives back the Trace written.
+"""
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from hecasim.trace.task import Task, Trace
+from hecasim.trace.fields import task_fields
+from hecasim.trace.reading import SCHEMA, read
+from hecasim.trace.repeats import Repeat, Stretch, folded
+from hecasim.trace.runs import counted
+from hecasim.trace.task import Trace
 
-SCHEMA = "hecasim.trace/1"
-OMITTED_IF_EMPTY = (
-    "token_tile", "group", "algorithm", "size_bytes", "stream", "tile_bytes", "takes", "gives", "in_place",
-)  # fmt: skip
+__all__ = ["SCHEMA", "lines", "read", "write"]
 
 
 def lines(trace: Trace) -> Iterator[str]:
     """The file, line by line (its fields are described in traces/README.md)."""
-    yield _line({
-        "schema": SCHEMA, "rows": trace.rows, "columns": trace.columns, "options": trace.options,
-        "about": trace.about, "kinds": len(trace.kinds), "bodies": len(trace.bodies),
+    about = dict(trace.about)
+    head = {"schema": SCHEMA} | {key: about.pop(key) for key in ("version", "hashes") if key in about}
+    yield _line(head | {
+        "rows": trace.rows, "columns": trace.columns, "options": trace.options, "about": about,
+        "kinds": len(trace.kinds), "passages": len(trace.bodies.passages), "plays": len(trace.bodies.plays),
     })  # fmt: skip
     for name, members in trace.groups.items():
         yield _line({"group": name, "members": members})
@@ -29,9 +39,17 @@ def lines(trace: Trace) -> Iterator[str]:
         yield _line({"body": number, "name": kind.name, "block": kind.block, "phase": kind.phase,
                      "tasks": len(kind.tasks)})  # fmt: skip
         for task in kind.tasks:
-            yield _line(_fields(task, kind.block, kind.phase))
-    for (kind_number, layer), run in groupby(trace.bodies, key=lambda body: (body.kind, body.layer)):
-        yield _line({"play": kind_number, "layer": layer, "micro_batches": [body.micro_batch for body in run]})
+            yield _line(task_fields(task, kind.block, kind.phase))
+    for number, passage in enumerate(trace.bodies.passages):
+        yield _line({"passage": number, "runs": passage})
+    runs = groupby(trace.bodies.plays, key=lambda play: (play.passage, play.layer))
+    plays = [Stretch(passage, layer, tuple(play.micro_batch for play in run)) for (passage, layer), run in runs]
+    for play in folded(plays):
+        if isinstance(play, Repeat):
+            yield _line({"repeat": play.length, "times": play.times, "layer": play.layer,
+                         "micro_batch": play.micro_batch})  # fmt: skip
+        else:
+            yield _line({"play": play.passage, "layer": play.layer, "micro_batches": counted(play.micro_batches)})
 
 
 def write(trace: Trace, path: Path) -> None:
@@ -39,7 +57,7 @@ def write(trace: Trace, path: Path) -> None:
     path = Path(path)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with unfinished.open("w", encoding="utf-8") as page:
+        with _page(unfinished, compressed=path.suffix == ".gz") as page:
             for line in lines(trace):
                 page.write(line + "\n")
         unfinished.replace(path)
@@ -47,23 +65,20 @@ def write(trace: Trace, path: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _fields(task: Task, block: str, phase: str) -> dict[str, Any]:
-    """What a task says beyond the defaults of its body."""
-    fields: dict[str, Any] = {"id": task.id, "kind": task.kind, "label": task.label, "after": task.after}
-    if task.block != block:
-        fields["block"] = task.block
-    if task.phase != phase:
-        fields["phase"] = task.phase
-    for name in OMITTED_IF_EMPTY:
-        value = getattr(task, name)
-        if value:
-            fields[name] = value
-    if task.work:
-        fields["work"] = [{"gemms": work.gemms, "vector_operations": work.vector_operations} for work in task.work]
-    if task.work_of:
-        fields["work_of"] = task.work_of
-    return fields
+@contextmanager
+def _page(path: Path, *, compressed: bool) -> Iterator[IO[str]]:
+    """A file to write text to; a compressed one holds neither name nor time, so that equal traces are equal files."""
+    if not compressed:
+        with path.open("w", encoding="utf-8") as page:
+            yield page
+        return
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8") as page,
+    ):
+        yield page
 
 
 def _line(fields: dict[str, Any]) -> str:
-    return json.dumps(fields, separators=(",", ":"))
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)

@@ -58,13 +58,16 @@ class LayerRow:
 class TileTime:
     """One tile's time, shared out as it passes."""
 
-    __slots__ = ("active", "hidden", "last", "phase", "spent")
+    __slots__ = ("active", "hidden", "last", "phase", "since", "spent")
 
     def __init__(self) -> None:
         self.active = [0, 0, 0]
         """Tasks under way: on the core, in collectives, in DRAM traffic."""
         self.phase = 0
         self.last = 0
+        """Up to here time has been shared out."""
+        self.since = 0
+        """When a task last began or ended here; folding shares time out between, and moves this back as it skips."""
         self.spent = [[0] * len(CLASSES) for _ in PHASES]
         self.hidden = [[0, 0, 0] for _ in PHASES]
         """Time with any collective, DRAM traffic or compute under way, hidden or not."""
@@ -96,11 +99,13 @@ class TileTime:
     def open(self, phase: int, now: int) -> None:
         """On-package work of *phase* begins here, though it may wait for other tiles first."""
         self.pass_to(now)
+        self.since = now
         self.phase = phase
 
     def begin(self, kind: int, phase: int, now: int) -> None:
         """A task of class *kind* starts."""
         self.pass_to(now)
+        self.since = now
         self.active[kind] += 1
         if kind != DRAM_CLASS:  # prefetches do not open a phase
             self.phase = phase
@@ -108,6 +113,7 @@ class TileTime:
     def end(self, kind: int, now: int) -> None:
         """A task of class *kind* ends."""
         self.pass_to(now)
+        self.since = now
         self.active[kind] -= 1
 
 
@@ -149,6 +155,7 @@ class Log:
     shown_tiles: frozenset[int] = frozenset()
     lanes: list[LaneCount] = field(default_factory=list)
     core_wait_ps: int = 0
+    sram_wait_ps: int = 0
     sram_peak_bytes: int = 0
     sram_peaks: dict[str, int] = field(default_factory=dict)
     """Largest occupancy of any tile, by class of buffer."""
@@ -174,26 +181,15 @@ class Log:
         """The step is over: what a tile did not use at its end was idle."""
         self.step_ps = self.end_ps + skipped_ps
         for tile in self.tiles:
-            rest = self.end_ps - tile.last
-            if rest:
+            quiet = self.end_ps - tile.since
+            if quiet:
                 assert not any(tile.active), "a task is still under way at the end of the step"
-                tile.spent[tile.phase][IDLE_CLASS] += rest
+                spent = tile.spent[tile.phase]
+                spent[BUBBLE_CLASS] -= tile.last - tile.since
+                spent[IDLE_CLASS] += quiet
                 tile.last = self.end_ps
 
-    def row(self, layer: int, task: Task, start_ps: int, end_ps: int, compute_ps: int, flops: int, sent: int) -> None:
-        """Add a task of the first micro-batch to its layer's row."""
-        row = self.layers.setdefault((layer, task.phase, task.block), LayerRow())
-        row.start_ps = start_ps if row.start_ps < 0 else min(row.start_ps, start_ps)
-        row.end_ps = max(row.end_ps, end_ps)
-        row.compute_ps += compute_ps
-        row.flops += flops
-        row.nop_bytes += sent
-        if task.kind == COLLECTIVE:
-            row.nop_ps += end_ps - start_ps
-        elif task.kind != COMPUTE:
-            row.dram_ps += end_ps - start_ps
 
-
-def kind_label(kind: BodyKind, task: Task) -> str:
+def kind_label(kind: BodyKind, task: Task) -> str:  # noqa: ARG001 - a body of backward holds a second forward
     """How a task is named where its body is not: by pass and block."""
-    return f"{kind.phase} {task.block}: {task.label}"
+    return f"{task.phase} {task.block}: {task.label}"

@@ -1,18 +1,22 @@
-"""From a derived Program to the Tasks of one body: token tiles, DRAM traffic, buffers and what waits for what.
+"""From a derived Program to the bodies of one passage: token tiles, DRAM traffic, buffers and what waits for what.
 
-A *unit* is one token tile of a section. The overlap rule says what may run side by side, for all methods alike:
-`none`: nothing; `micro_batch`: on-package work is serial, unit after unit, but the loads of unit u may start when
-unit u-2 has ended (double buffer) and its stores must have ended before unit u+2 starts; `chunk`: the work of unit u
-too may start when unit u-2 has ended, so that collectives of one token tile run beside the products of the next.
+A *body* is one token tile of a section. The overlap rule says what may run side by side, for all methods alike:
+`none`: nothing; `micro_batch`: on-package work is serial, body after body, but the loads of body u may start when the
+work of body u-2 has ended (double buffer) and its stores must have ended before the work of body u+2 starts; `chunk`:
+the work of body u too may start when that of body u-2 has ended, so that collectives of one token tile run beside the
+products of the next.
+
+So a body's load starts no earlier than the stores of the body four places before have ended: a read after write has
+to be named only where the write lies less than FAR_BODIES back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from hecasim.mapping.buffers import Buffer, Lives, Turn, in_place, turns, weight_bytes
+from hecasim.mapping.buffers import Buffer, Lives, Turn, first_alike, turns, weight_bytes
 from hecasim.parallel.layout import Axes, Counts, tile_count
 from hecasim.parallel.method import Method
 from hecasim.parallel.program import NestStep, Program, Section, Step, Value, total_bytes, written_bytes
@@ -25,12 +29,17 @@ from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, After
 NORM_OPERATORS = ("norm_statistics", "row_statistics", "norm")
 
 
+FAR_BODIES = 4
+"""From so many bodies back every store has ended when a load starts."""
+
+
 class Unit(NamedTuple):
-    """What later units wait for: the last work tasks and the stores of one unit, `offset` bodies away."""
+    """What later bodies wait for: the last work tasks, the stores and the gradient stores of one, `offset` away."""
 
     offset: int
     work: tuple[int, ...]
     stores: tuple[int, ...]
+    gradient_stores: tuple[int, ...] = ()
 
     def shifted(self, by: int) -> Unit:
         return self._replace(offset=self.offset - by)
@@ -41,25 +50,40 @@ class Unit(NamedTuple):
     def stores_end(self) -> tuple[After, ...]:
         return tuple(After(self.offset, task) for task in self.stores)
 
+    def gradients_stored(self) -> tuple[After, ...]:
+        return tuple(After(self.offset, task) for task in self.gradient_stores)
+
 
 def in_order(after: Iterable[After]) -> tuple[After, ...]:
     """Each once, and always in the same order, so that equal tasks are equal tuples."""
     return tuple(sorted(set(after)))
 
 
-class Context(NamedTuple):
-    """What surrounds a body: its place in its block, and the earlier tasks it must wait for."""
+class Fetch(NamedTuple):
+    """Weights to bring in, and the gradients summed so far if they are to be `resumed`; what that waits for."""
 
-    loads_weights: bool
+    block: str
+    phase: str
+    resumed: bool
+    after: tuple[After, ...]
+
+
+class Context(NamedTuple):
+    """What surrounds a passage: its place in its block, and the earlier tasks that its bodies must wait for.
+
+    Offsets count from its first body.
+    """
+
     accumulates_first: bool
     stores_gradients: bool
     before: tuple[Unit, ...]
-    """The last units before this body, latest last (at most two)."""
+    """The last bodies before this passage, latest last (at most FAR_BODIES - 1)."""
     inputs_written: tuple[After, ...] = ()
-    """Stores, within the look-ahead, of what this body loads."""
-    resumes_gradients: bool = False
-    """Gradients of earlier micro-batches come back from DRAM before this one adds to them."""
-    weights_after: tuple[After, ...] = ()
+    """Stores of what this passage loads, where they may still be under way."""
+    fetches: tuple[Fetch, ...] = ()
+    """Weights that the first body brings in: its own, or those of the passage to come."""
+    weights_come: tuple[After, ...] = ()
+    """The reads of this passage's weights in an earlier body."""
     gradients_after: tuple[After, ...] = ()
 
 
@@ -86,126 +110,204 @@ class Lowering:
 
 
 class Lowered(NamedTuple):
-    """The tasks of one body, and which of them later bodies may have to wait for."""
+    """The tasks of one body, what later bodies may wait for, and the reads of weights among them, in order."""
 
     tasks: tuple[Task, ...]
-    units: tuple[Unit, ...]
-    stores: tuple[int, ...] = ()
-    gradient_stores: tuple[int, ...] = ()
+    unit: Unit
+    fetched: tuple[tuple[int, ...], ...] = ()
 
 
-def lower(program: Program, context: Context, lowering: Lowering) -> Lowered:
-    """The tasks of one body."""
-    return _Body(program, context, lowering).build()
+class Place(NamedTuple):
+    """All that one body of a passage depends on: equal places have equal tasks."""
+
+    turn: Turn
+    """With the first token tile that is as large."""
+    before: tuple[Unit, ...]
+    ready: tuple[After, ...] = ()
+    """What its work waits for beyond the bodies before."""
+    inputs_written: tuple[After, ...] = ()
+    opens_section: bool = False
+    fetches: tuple[Fetch, ...] = ()
+    takes_gradients: bool = False
+    resumes: bool = False
+    """Gradients that do not stay come back for it."""
+    closes: bool = False
+    """The last body with this block's weights: gradients leave, both are given back."""
+
+
+class Passages:
+    """Lowers the passages of a step; equal places are lowered once."""
+
+    def __init__(self, programs: Mapping[tuple[str, str], Program], lowering: Lowering) -> None:
+        self.programs, self.lowering = programs, lowering
+        self._blocks: dict[tuple[str, str], BlockPass] = {}
+        self._known: dict[tuple[str, str, Context], tuple[Lowered, ...]] = {}
+
+    def lower(self, block: str, phase: str, context: Context) -> tuple[Lowered, ...]:
+        """The bodies of one passage in order."""
+        key = (block, phase, context)
+        if key not in self._known:
+            self._known[key] = self.of(block, phase).passage(context)
+        return self._known[key]
+
+    def of(self, block: str, phase: str) -> BlockPass:
+        if (block, phase) not in self._blocks:
+            self._blocks[block, phase] = BlockPass(self, self.programs[block, phase])
+        return self._blocks[block, phase]
+
+
+class BlockPass:
+    """One block in one pass: its turns, and the places lowered so far."""
+
+    def __init__(self, passages: Passages, program: Program) -> None:
+        self.passages, self.program, self.lowering = passages, program, passages.lowering
+        self.lives = Lives(program, self.lowering.token_tiles)
+        self.resident = self.lowering.resident[program.block, program.phase]
+        self.turns = list(turns(program, self.lowering.token_tiles))
+        self.alike = first_alike(program, self.lowering.token_tiles)
+        own = [number for number, (_, section) in enumerate(self.turns) if _works(section, program.phase)]
+        self.first_own = own[0] if own else 0
+        self._places: dict[Place, Lowered] = {}
+
+    def passage(self, context: Context) -> tuple[Lowered, ...]:
+        """Its bodies in order."""
+        before, made = context.before, []
+        stored = False
+        for number, (turn, section) in enumerate(self.turns):
+            place = self._place(number, turn, context, before, resumes=stored or not context.accumulates_first)
+            if place not in self._places:
+                self._places[place] = _Body(self, place, section).build()
+            lowered = self._places[place]
+            made.append(lowered)
+            stored = stored or bool(lowered.unit.gradient_stores)
+            before = tuple(unit.shifted(1) for unit in (*before, lowered.unit)[1 - FAR_BODIES :])
+        return tuple(made)
+
+    def _place(
+        self, number: int, turn: Turn, context: Context, before: tuple[Unit, ...], resumes: bool
+    ) -> Place:
+        first, last = number == 0, number == len(self.turns) - 1
+        written = [*_nearer(context.inputs_written, number), *self._sections_written(number, before)]
+        return Place(
+            turn=turn._replace(part=self.alike[turn.part]) if turn.parts > 1 else turn, before=before,
+            ready=(*context.gradients_after, *context.weights_come) if first else (),
+            inputs_written=in_order(written), opens_section=turn.part == 0 and turn.section > 0,
+            fetches=context.fetches if first else (),
+            takes_gradients=number == self.first_own and context.accumulates_first and self.resident,
+            resumes=resumes and not self.resident, closes=last and context.stores_gradients and self.resident,
+        )  # fmt: skip
+
+    def _sections_written(self, number: int, before: tuple[Unit, ...]) -> list[After]:
+        """What earlier sections of this passage stored must be there before it is loaded."""
+        if not self.program.reads_back:
+            return []
+        turn, _ = self.turns[number]
+        found: list[After] = []
+        for unit in before:
+            earlier = number + unit.offset
+            if earlier >= 0:
+                other, _ = self.turns[earlier]
+                if other.section < turn.section and (other.part == turn.part or other.parts != turn.parts):
+                    found += unit.stores_end()
+        return found
+
+
+def _works(section: Section, phase: str) -> bool:
+    """Whether some step of a section belongs to the pass itself (recomputation stands before it)."""
+    return any((step.phase or phase) == phase for step in section.steps)
+
+
+def _nearer(afters: Iterable[After], by: int) -> list[After]:
+    """Seen from *by* bodies further on, those that may still be under way."""
+    moved = [After(offset - by, task) for offset, task in afters]
+    return [after for after in moved if after.offset > -FAR_BODIES]
 
 
 class _Body:
     """A body under construction."""
 
-    def __init__(self, program: Program, context: Context, lowering: Lowering) -> None:
-        self.program, self.context, self.lowering = program, context, lowering
+    def __init__(self, block_pass: BlockPass, place: Place, section: Section) -> None:
+        self.block_pass, self.place, self.section = block_pass, place, section
+        self.program, self.lowering, self.lives = block_pass.program, block_pass.lowering, block_pass.lives
+        self.resident, self.turn = block_pass.resident, place.turn
         self.tasks: list[Task] = []
-        self.units: list[Unit] = list(context.before)
-        self.written: list[tuple[Turn, tuple[int, ...]]] = []
-        """What every turn so far stores."""
-        self.last_section: list[Unit] = []
-        """Units of the section that was written last."""
-        self.lives = Lives(program, lowering.token_tiles)
-        self.stores: list[int] = []
         self.gradient_stores: list[int] = []
-        self.resident = lowering.resident[(program.block, program.phase)]
 
     def build(self) -> Lowered:
-        arriving: list[int] = []
-        if self.context.loads_weights and self.resident:
-            arriving = self._weight_reads(self.context.weights_after, take=True)
-            if self.context.resumes_gradients and self.program.gradients:
-                arriving.append(self._gradient_read(self.context.weights_after, 0))
-        waits = self.context.gradients_after
-        for turn, section in turns(self.program, self.lowering.token_tiles):
-            self._unit(turn, section, arriving, waits)
-            arriving, waits = [], ()  # only the first unit waits for them
-        if self.context.stores_gradients and self.resident and self.program.gradients:
-            self._gradient_write([end for unit in self.units[-2:] if not unit.offset for end in unit.work_ends()])
-        self._release_weights()
-        own = tuple(unit for unit in self.units if unit.offset == 0)
-        return Lowered(tuple(self.tasks), own, tuple(self.stores), tuple(self.gradient_stores))
-
-    # --- one unit ---------------------------------------------------------------------------------------------
-
-    def _unit(self, turn: Turn, section: Section, arriving: Sequence[int], waits: Sequence[After]) -> None:
-        """One token tile of a section: its loads, its waves one after another, its stores."""
-        ready = [After(0, task) for task in (*arriving, *self._loads(turn, section))]
-        ready += self._work_before(turn)
-        if len(self.units) > 1:
-            ready += self.units[-2].stores_end()
-        ready += waits
+        """Its loads, its waves one after another, its stores."""
+        fetched = tuple(self._fetch(fetch) for fetch in self.place.fetches)
+        own = (self.program.block, self.program.phase)
+        arriving = [task for tasks, fetch in zip(fetched, self.place.fetches, strict=True)
+                    if (fetch.block, fetch.phase) == own for task in tasks]  # fmt: skip
+        ready = [After(0, task) for task in (*arriving, *self._loads())]
+        ready += self._work_before()
+        if len(self.place.before) > 1:
+            ready += self.place.before[-2].stores_end()
+        ready += self.place.ready
         last: tuple[int, ...] = ()
-        for wave in section.waves:
+        for wave in self.section.waves:
             after = tuple(After(0, task) for task in last) if last else in_order(ready)
-            last = tuple(self._step(step, turn, after) for step in wave)
-        if not last:  # a unit without on-package work ends when its loads have arrived
-            last = tuple(task.task for task in ready if task.offset == 0)
-        stores = self._stores(turn, section, tuple(After(0, task) for task in last))
-        self.units.append(Unit(0, last, stores))
-        self.written.append((turn, stores))
-        self.last_section = [*(self.last_section if turn.part else ()), self.units[-1]]
+            last = tuple(self._step(step, after) for step in wave)
+        assert last, f"a section of {self.program.block} {self.program.phase} has no work"
+        stores = self._stores(tuple(After(0, task) for task in last))
+        self._keep_weights(last)
+        unit = Unit(0, last, stores, tuple(self.gradient_stores))
+        return Lowered(tuple(self.tasks), unit, fetched)
 
-    def _work_before(self, turn: Turn) -> list[After]:
-        """What the work of a unit follows: the unit before; with `chunk` the one before that, and the last section."""
+    # --- what it waits for ------------------------------------------------------------------------------------
+
+    def _work_before(self) -> list[After]:
+        """What its work follows: the body before; with `chunk` the one before that, and the whole last section."""
+        before = self.place.before
         if self.lowering.overlap != "chunk":
-            return [end for unit in self.units[-1:] for end in unit.work_ends()]
-        ends = [end for unit in self.units[-2:-1] for end in unit.work_ends()]
-        if turn.part == 0 and turn.section > 0:
-            ends += [end for unit in self.last_section for end in unit.work_ends()]
+            return [end for unit in before[-1:] for end in unit.work_ends()]
+        ends = [end for unit in before[-2:-1] for end in unit.work_ends()]
+        if self.place.opens_section:  # its last two bodies: the others have ended before these
+            ends += [end for unit in before[-1:] for end in unit.work_ends()]
         return ends
 
-    def _loads(self, turn: Turn, section: Section) -> list[int]:
+    def _loads(self) -> list[int]:
+        before, turn = self.place.before, self.turn
         after: tuple[After, ...]
         if self.lowering.overlap == "none":
-            after = (*self.units[-1].work_ends(), *self.units[-1].stores_end()) if self.units else ()
+            after = (*before[-1].work_ends(), *before[-1].stores_end()) if before else ()
         else:
-            after = self.units[-2].work_ends() if len(self.units) > 1 else ()
-        after = in_order([*after, *self.context.inputs_written, *self._sections_written(turn)])
+            after = before[-2].work_ends() if len(before) > 1 else ()
+        after = in_order([*after, *self.place.inputs_written])
         made = []
-        for group, values in self._by_copies(section.loads).items():
+        for group, values in self._by_copies(self.section.loads).items():
             takes = tuple(self.lives.take(value, turn) for value in values)
             sizes = total_bytes(values, turn.part, turn.parts)
             label = "read " + "+".join(tensor_of(value.name) for value in values)
-            made.append(self._dram(DRAM_READ, label, "load", sizes, group, after, turn.part, takes=takes))
-        if not self.resident and uses_weights(section):
-            made += self._reload_weights(after, turn)
+            phase = self._phase()
+            made.append(self._dram(DRAM_READ, label, "load", sizes, group, after, takes=takes, phase=phase))
+        if not self.resident and uses_weights(self.section):
+            made += self._reload_weights(after)
         return made
 
-    def _sections_written(self, turn: Turn) -> list[After]:
-        """Layerwise, what earlier sections of this body stored must be there before it is loaded."""
-        if not self.program.layerwise:
-            return []
-        return [
-            After(0, task)
-            for other, tasks in self.written
-            if other.section < turn.section and (other.part == turn.part or other.parts != turn.parts)
-            for task in tasks
-        ]
+    def _phase(self) -> str:
+        """The pass that the section's DRAM traffic counts to: its steps' one, else the program's own."""
+        phases = {step.phase for step in self.section.steps}
+        return phases.pop() if len(phases) == 1 else ""
 
-    def _stores(self, turn: Turn, section: Section, after: tuple[After, ...]) -> tuple[int, ...]:
-        made = []
+    def _stores(self, after: tuple[After, ...]) -> tuple[int, ...]:
+        made, turn, section = [], self.turn, self.section
         if section.stores:
             sizes = written_bytes(section.stores, turn.part, turn.parts)
             label = "write " + "+".join(tensor_of(value.name) for value in section.stores)
             gives = tuple(self.lives.stored(value, turn) for value in section.stores)
-            made.append(self._dram(DRAM_WRITE, label, "store", sizes, "", after, turn.part, gives=gives))
-        self.stores += made
-        if not self.resident and self.program.gradients and uses_weights(section):
-            made.append(self._gradient_write(after, turn.part))
+            made.append(self._dram(DRAM_WRITE, label, "store", sizes, "", after, gives=gives, phase=self._phase()))
+        if not self.resident and self.program.gradients and uses_weights(section, own=True):
+            made.append(self._gradient_write(after))
         return tuple(made)
 
-    def _step(self, step: Step, turn: Turn, after: tuple[After, ...]) -> int:
-        takes, gives = self.lives.step(step, turn)
+    def _step(self, step: Step, after: tuple[After, ...]) -> int:
+        turn = self.turn
+        space = self.lives.step(step, turn)
         task = Task(
             id=len(self.tasks), kind=COMPUTE, label=step.label, block=_block_of(step, self.program.block),
-            phase=self.program.phase, token_tile=turn.part, after=after, takes=takes, gives=gives,
-            in_place=in_place(step),
+            phase=step.phase or self.program.phase, after=after,
+            takes=space.takes, gives=space.gives, in_place=space.in_place,
         )  # fmt: skip
         if isinstance(step, NestStep):
             work, work_of = nest_work(step, turn.part, turn.parts)
@@ -221,49 +323,63 @@ class _Body:
 
     # --- weights ----------------------------------------------------------------------------------------------
 
-    def _weight_reads(self, after: tuple[After, ...], take: bool, part: int = 0) -> list[int]:
-        """The block's weights come from DRAM; if they stay, they *take* their place in the weight buffer."""
+    def _fetch(self, fetch: Fetch) -> tuple[int, ...]:
+        """A block's weights come from DRAM and take their place in the weight buffer."""
+        program = self.block_pass.passages.programs[fetch.block, fetch.phase]
+        made = self._weight_reads(program, fetch.after, take=True)
+        if fetch.resumed and program.gradients:
+            made.append(self._gradient_read(program, fetch.after))
+        return tuple(made)
+
+    def _weight_reads(self, program: Program, after: tuple[After, ...], take: bool, phase: str = "") -> list[int]:
         made = []
-        for group, values in self._by_copies(self.program.weights).items():
+        for group, values in self._by_copies(program.weights).items():
             takes = (Buffer("weights", weight_bytes(values)),) if take else ()
-            sizes = total_bytes(values)
-            made.append(self._dram(DRAM_READ, "read weights", "weights", sizes, group, after, part, takes=takes))
+            task = self._dram(
+                DRAM_READ, "read weights", "weights", total_bytes(values), group, after, takes=takes,
+                phase=phase or program.phase, block=program.block,
+            )  # fmt: skip
+            made.append(task)
         return made
 
-    def _reload_weights(self, after: tuple[After, ...], turn: Turn) -> list[int]:
-        """Weights (and running gradients) that do not stay on the package come again for every unit."""
-        made = self._weight_reads(after, take=False, part=turn.part)
-        opening = self.context.accumulates_first and not self.gradient_stores
-        if self.program.gradients and not opening:
-            made.append(self._gradient_read(after, turn.part))
+    def _reload_weights(self, after: tuple[After, ...]) -> list[int]:
+        """Weights (and running gradients) that do not stay on the package come again for every body."""
+        made = self._weight_reads(self.program, after, take=False, phase=self._phase())
+        if self.place.resumes and self.program.gradients and uses_weights(self.section, own=True):
+            made.append(self._gradient_read(self.program, after))
         return made
 
-    def _gradient_read(self, after: Sequence[After], part: int) -> int:
-        sizes = total_bytes(self.program.gradients)
-        return self._dram(DRAM_READ, "read gradients", "weights", sizes, "", after, part)
+    def _gradient_read(self, program: Program, after: Sequence[After]) -> int:
+        sizes = total_bytes(program.gradients)
+        return self._dram(
+            DRAM_READ, "read gradients", "weights", sizes, "", after, phase=program.phase, block=program.block
+        )
 
-    def _gradient_write(self, after: Sequence[After], part: int = 0) -> int:
-        sizes = written_bytes(self.program.gradients)
-        task = self._dram(DRAM_WRITE, "write gradients", "store", sizes, "", after, part)
+    def _gradient_write(self, after: Sequence[After]) -> int:
+        task = self._dram(DRAM_WRITE, "write gradients", "store", written_bytes(self.program.gradients), "", after)
         self.gradient_stores.append(task)
         return task
 
-    def _release_weights(self) -> None:
-        """Gradients are taken when a block's backward begins; the last body of a block gives both back."""
-        if not self.tasks or not self.resident:
-            return
-        gradients = weight_bytes(self.program.gradients)
-        if self.context.accumulates_first and gradients:
-            first = next(task.id for task in self.tasks if task.kind in (COMPUTE, COLLECTIVE))
+    def _keep_weights(self, last: tuple[int, ...]) -> None:
+        """Gradients are taken when a block's backward begins; the last body of a block gives weights and both back."""
+        program = self.program
+        gradients = weight_bytes(program.gradients)
+        if self.place.takes_gradients and gradients:
+            work = (task for task in self.tasks if task.kind in (COMPUTE, COLLECTIVE))
+            first = next(task.id for task in work if task.phase == program.phase)
             self._amend(first, takes=(Buffer("gradients", gradients),))
-        if self.context.stores_gradients:
-            weights = sum(buffer.size_bytes for task in self.tasks for buffer in task.takes if buffer.kind == "weights")
-            weights = weights or sum(weight_bytes(values) for values in self._by_copies(self.program.weights).values())
-            last = self.units[-1].work[-1]
-            if weights:
-                self._amend(last, gives=(Buffer("weights", weights),))
-            if gradients:
-                self._amend(self.gradient_stores[-1], gives=(Buffer("gradients", gradients),))
+        if not self.place.closes:
+            return
+        if gradients:
+            ends = [After(0, task) for task in last]
+            if self.lowering.overlap == "chunk":  # the body before may still be at work
+                own = self.place.before[-1:] if self.place.turn.section or self.place.turn.parts > 1 else ()
+                ends += [end for unit in own for end in unit.work_ends()]
+            self._gradient_write(in_order(ends))
+            self._amend(self.gradient_stores[-1], gives=(Buffer("gradients", gradients),))
+        weights = sum(weight_bytes(values) for values in self._by_copies(program.weights).values())
+        if weights:
+            self._amend(last[-1], gives=(Buffer("weights", weights),))
 
     def _amend(self, number: int, takes: tuple[Buffer, ...] = (), gives: tuple[Buffer, ...] = ()) -> None:
         task = self.tasks[number]
@@ -280,22 +396,22 @@ class _Body:
         return found
 
     def _dram(
-        self, kind: str, label: str, stream: str, sizes: Counts, group: str, after: Sequence[After], part: int,
-        takes: tuple[Buffer, ...] = (), gives: tuple[Buffer, ...] = (),
+        self, kind: str, label: str, stream: str, sizes: Counts, group: str, after: Sequence[After],
+        takes: tuple[Buffer, ...] = (), gives: tuple[Buffer, ...] = (), phase: str = "", block: str = "",
     ) -> int:  # fmt: skip
         task = Task(
-            id=len(self.tasks), kind=kind, label=label, block=self.program.block, phase=self.program.phase,
-            token_tile=part, after=in_order(after), group=group, stream=stream, tile_bytes=compact(sizes),
-            takes=tuple(buffer for buffer in takes if buffer.size_bytes),
+            id=len(self.tasks), kind=kind, label=label, block=block or self.program.block,
+            phase=phase or self.program.phase, after=in_order(after), group=group, stream=stream,
+            tile_bytes=compact(sizes), takes=tuple(buffer for buffer in takes if buffer.size_bytes),
             gives=tuple(buffer for buffer in gives if buffer.size_bytes),
         )  # fmt: skip
         self.tasks.append(task)
         return task.id
 
 
-def uses_weights(section: Section) -> bool:
-    """Whether some product of a section has a weight: those are the products that token tiles cut."""
-    nests = (step for wave in section.waves for step in wave if isinstance(step, NestStep))
+def uses_weights(section: Section, own: bool = False) -> bool:
+    """Whether some product of a section (of the program's *own* pass) has a weight: those that token tiles cut."""
+    nests = (step for step in section.steps if isinstance(step, NestStep) and not (own and step.phase))
     return any(gemm.tiled for nest in nests for gemm in nest.gemms)
 
 

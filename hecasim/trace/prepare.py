@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hecasim.errors import ConfigError
@@ -13,18 +13,20 @@ from hecasim.parallel import METHODS, Method
 from hecasim.parallel.derive import (
     Setting,
     Sharding,
-    derive_backward,
-    derive_forward,
-    derive_update,
     model_product_flops,
+    recomputes_whole,
     saved_values,
+    stored_values,
 )
-from hecasim.parallel.layerwise import through_dram
 from hecasim.parallel.layout import Axes
 from hecasim.parallel.program import Program
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
+from hecasim.trace.programs import derive_programs, keep_residuals
 from hecasim.workload import Block, blocks_of
 from hecasim.workload.layers import extents_of
+
+IN_FLIGHT = 2
+"""Micro-batches of one block whose recomputed residuals may be in DRAM at once: one is read while the next is made."""
 
 
 @dataclass(frozen=True)
@@ -67,30 +69,31 @@ def prepare(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Prepared:
     setting = Setting(
         method, axes, extents, plan.bytes_per_element, plan.options.regather, plan.causal_skip,
         plan.attention == "materialised", plan.options.chunks, plan.schedule == "layerwise",
+        plan.recompute,
     )  # fmt: skip
     blocks = blocks_of(model, setting.materialised)
     shardings = {name: Sharding(block, setting) for name, block in blocks.items()}
-    programs: dict[tuple[str, str], Program] = {}
-    for name, sharding in shardings.items():
-        passes = {"forward": derive_forward(sharding), "backward": derive_backward(sharding)}
-        for phase, program in passes.items():
-            programs[(name, phase)] = through_dram(program) if setting.layerwise else program
-        programs[(name, "update")] = derive_update(sharding)
+    programs, keeping = derive_programs(shardings)
     training = {key: program for key, program in programs.items() if key[1] != "update"}
     sram = package.chiplet.sram
     resident = resident_blocks(training, sram.weights_bytes)
+    at_once = 2 if plan.overlap == "chunk" else 1
     tiling = choose_token_tile(
         list(training.values()), sequences * plan.sequence, plan.token_tile, sram.activations_bytes,
-        refuse=plan.capacity == "refuse", at_once=2 if plan.overlap == "chunk" else 1,
+        refuse=plan.capacity == "refuse", at_once=at_once,
     )  # fmt: skip
-    by_class = _footprint(model, plan, shardings)
+    training, tiling = keep_residuals(training, keeping, tiling, sram.activations_bytes, at_once)
+    programs |= training
+    kept = {block for (block, phase), program in keeping.items() if training[(block, phase)] is program}
+    by_class = _footprint(model, plan, shardings, kept)
     remarks = _sram_remarks(package, training, resident, tiling.peak_bytes)
     excess = check_capacity(package, plan, by_class)
     if excess:
         remarks.append(excess)
     return Prepared(
         package, model, plan, method, axes, shardings, programs, resident, tiling.token_tile, tiling.parts,
-        tiling.peak_bytes, by_class, tuple(remarks), tuple(_notes(package, model, plan)),
+        tiling.peak_bytes, by_class, tuple(remarks),
+        (*_notes(package, model, plan), *_recompute_notes(shardings, kept)),
     )  # fmt: skip
 
 
@@ -128,15 +131,44 @@ def _micro_batch(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> int:
     return next(size for size in range(1, plan.batch + 1) if plan.batch % size == 0 and size >= min(wanted, plan.batch))
 
 
-def _footprint(model: ModelSpec, plan: PlanSpec, shardings: Mapping[str, Sharding]) -> dict[str, int]:
+def _footprint(
+    model: ModelSpec, plan: PlanSpec, shardings: Mapping[str, Sharding], kept: Collection[str]
+) -> dict[str, int]:
+    """Bytes in DRAM by class; what is made again is there for the micro-batches in flight, unless SRAM keeps it."""
     saved = sum(
-        times * distinct_bytes(saved_values(shardings[name]))
+        times * distinct_bytes(stored_values(shardings[name]))
         for name, times in (("embedding", 1), ("attention", model.layers), ("ffn", model.layers), ("head", 1))
     )
     attention = shardings["attention"]
     boundary = distinct_bytes([attention.value("x", attention.rest["x"])])
     saved += boundary * (2 * model.layers + 1)
-    return footprint(model, plan, saved, boundary * (plan.batch // int(plan.micro_batch)))
+    micro_batches = plan.batch // int(plan.micro_batch)
+    again = [saved_values(sharding) for name, sharding in shardings.items()
+             if recomputes_whole(sharding) and name not in kept]  # fmt: skip
+    in_flight = min(IN_FLIGHT, micro_batches) * max((distinct_bytes(values) for values in again), default=0)
+    return footprint(model, plan, saved, boundary * micro_batches, in_flight)
+
+
+def _recompute_notes(shardings: Mapping[str, Sharding], kept: Collection[str]) -> Iterator[str]:
+    """What is computed twice, and where what it makes goes."""
+    again = [name for name, sharding in shardings.items() if recomputes_whole(sharding)]
+    if again:
+        places = ", ".join(f"{name} in {'SRAM' if name in kept else 'DRAM'}" for name in again)
+        yield (
+            "recompute full: the forward of every attention and FFN block runs again before its backward, the last one "
+            f"too; embedding and head keep what they saved; residuals made again are held: {places}"
+        )
+    core = shardings["attention"]
+    if core.setting.recompute == "selective":
+        spared = distinct_bytes(saved_values(core)) - distinct_bytes(stored_values(core))
+        of_all = distinct_bytes(saved_values(core))
+        what = "the score matrix"
+        if not core.setting.materialised:
+            what = "only the softmax statistics, as streamed scores are computed again anyway"
+        yield (
+            f"recompute selective: core attention runs once more in backward; {what} need not be stored "
+            f"({spared} of {of_all} bytes per attention block and micro-batch)"
+        )
 
 
 def _notes(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> list[str]:

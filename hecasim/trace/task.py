@@ -1,7 +1,8 @@
 """The Trace: the Tasks of one training step, body by body, with everything a replay needs and no hardware.
 
-A *body* is one micro-batch through one block in one pass. Bodies that do the same are written once, as a
-`BodyKind`, and referenced; a Task names what it waits for as (body offset, task id in that body).
+A *body* is one token tile of a micro-batch through a stretch of one block in one pass. Bodies that do the same are
+written once, as a `BodyKind`, and referenced in the order of play; a Task names what it waits for as (body offset,
+task id in that body).
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import Any, NamedTuple
 
 from hecasim.mapping.buffers import Buffer
 from hecasim.mapping.work import Work
+from hecasim.trace.play import Body, Order, order_of
 
-LOOK_AHEAD_BODIES = 4
-"""A body is issued once the body this many places before it has ended on every tile."""
+LOOK_AHEAD_BODIES = 8
+"""A body is issued once, on every tile, the work of all bodies this many places before it and their loads have ended."""
 
 COMPUTE, COLLECTIVE, DRAM_READ, DRAM_WRITE = "compute", "collective", "dram_read", "dram_write"
 STREAMS = ("collective", "weights", "load", "store")
@@ -43,7 +45,6 @@ class Task:
     label: str
     block: str
     phase: str
-    token_tile: int
     after: tuple[After, ...]
     group: str = ""
     work: tuple[Work, ...] = ()
@@ -56,6 +57,11 @@ class Task:
     gives: tuple[Buffer, ...] = ()
     in_place: bool = False
     """It gives back what it reads before it takes what it makes."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether later bodies are issued only when it has ended: weights in advance and stores hold nobody up."""
+        return self.kind != DRAM_WRITE and self.stream != "weights"
 
     def work_at(self, tile: int) -> Work:
         return self.work[self.work_of[tile] if self.work_of else 0]
@@ -74,14 +80,6 @@ class BodyKind:
     tasks: tuple[Task, ...]
 
 
-class Body(NamedTuple):
-    """One place in the step: which kind, which layer (-1 embedding, L head) and which micro-batch."""
-
-    kind: int
-    layer: int
-    micro_batch: int
-
-
 @dataclass(frozen=True)
 class Trace:
     """One training step."""
@@ -91,9 +89,13 @@ class Trace:
     groups: dict[str, tuple[tuple[int, ...], ...]]
     options: dict[str, Any]
     kinds: tuple[BodyKind, ...]
-    bodies: tuple[Body, ...]
+    bodies: Order
     about: dict[str, Any] = field(default_factory=dict)
     """Names, token tile, footprints and other facts that the Result repeats; no meaning for replay."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.bodies, Order):
+            object.__setattr__(self, "bodies", order_of(self.bodies))
 
     @property
     def tiles(self) -> int:
@@ -101,11 +103,8 @@ class Trace:
 
     @property
     def task_count(self) -> int:
-        return sum(len(self.kinds[body.kind].tasks) for body in self.bodies)
+        return sum(len(kind.tasks) * times for kind, times in self.counted_kinds())
 
     def counted_kinds(self) -> Iterator[tuple[BodyKind, int]]:
         """Every body kind with how often it is played."""
-        counts = [0] * len(self.kinds)
-        for body in self.bodies:
-            counts[body.kind] += 1
-        return zip(self.kinds, counts, strict=True)
+        return zip(self.kinds, self.bodies.counts(len(self.kinds)), strict=True)

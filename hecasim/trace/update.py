@@ -25,15 +25,15 @@ def update_tasks(
     gradients_written: tuple[After, ...],
     lowering: Lowering,
     plan: PlanSpec,
-) -> Lowered:
-    """Tasks of one block's update; empty where a block has no weights.
+) -> Lowered | None:
+    """The body of one block's update; None where a block has no weights.
 
-    `gradients_written` are the stores of the block's gradients that the look-ahead does not cover.
+    `gradients_written` are stores of gradients that may still be under way.
 
     States are cut further over tiles that hold copies of a weight; gradients still in partial sums are read whole.
     """
     if not program.weights:
-        return Lowered((), ())
+        return None
     return _Update(program, before, gradients_written, lowering, plan).build()
 
 
@@ -61,7 +61,7 @@ class _Update:
         step = self._task(COMPUTE, f"{self.plan.optimizer} step", after)
         step_ends = self._add(replace(step, work=work, work_of=work_of))
         stores = (self._write(step_ends).task,) if self.plan.optimizer_traffic else ()
-        return Lowered(tuple(self.tasks), (Unit(0, (step_ends.task,), stores),), stores)
+        return Lowered(tuple(self.tasks), Unit(0, (step_ends.task,), stores))
 
     def _last_unit(self) -> tuple[After, ...]:
         return in_order(end for unit in self.before[-1:] for end in (*unit.work_ends(), *unit.stores_end()))
@@ -98,8 +98,7 @@ class _Update:
 
     def _task(self, kind: str, label: str, after: tuple[After, ...]) -> Task:
         return Task(
-            id=len(self.tasks), kind=kind, label=label, block=self.program.block, phase="update", token_tile=0,
-            after=after,
+            id=len(self.tasks), kind=kind, label=label, block=self.program.block, phase="update", after=after,
         )  # fmt: skip
 
     def _add(self, task: Task) -> After:

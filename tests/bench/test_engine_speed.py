@@ -32,7 +32,7 @@ def bare_timeouts_per_s(count=100_000):
 def ring(rows, columns):
     """One all-reduce over all tiles as a whole Trace, and a package of links only."""
     tiles = tuple(range(rows * columns))
-    task = Task(id=0, kind=COLLECTIVE, label="ring", block="ffn", phase="forward", token_tile=0, after=(), group="all",
+    task = Task(id=0, kind=COLLECTIVE, label="ring", block="ffn", phase="forward", after=(), group="all",
                 algorithm="ring.all_reduce", size_bytes=len(tiles) * 4096)  # fmt: skip
     options = {"ring": "unidirectional", "colours": "sequential", "chunks": 1, "segment_bytes": 1 << 40,
                "dram_map": "row", "element_bytes": 2}  # fmt: skip

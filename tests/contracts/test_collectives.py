@@ -11,6 +11,7 @@ from random import Random
 import numpy as np
 import pytest
 
+from hecasim.analytic.census import add_sums
 from hecasim.collectives import COLLECTIVES, Pattern, bytes_sent, bytes_sent_per_member, transfers
 from hecasim.errors import ConfigError
 from hecasim.topologies import make
@@ -278,3 +279,16 @@ def test_an_exchange_that_makes_no_sense_is_refused(name):
 def test_an_unknown_collective_is_answered_with_the_nearest_name():
     with pytest.raises(ConfigError, match=r"did you mean 'ring\.all_gather'"):
         COLLECTIVES["ring.allgather"]
+
+
+@cases
+def test_the_sums_of_a_collective_are_counted_without_expanding_it(name, group, option, kind):
+    for size in SIZES:
+        stages = stages_of(name, group, option, kind, size)
+        counted: dict[tuple[int, int], int] = {}
+        add_sums(stages, counted)
+        expanded = Counter(
+            (message.target_tile, message.size_bytes)
+            for stage in stages for pattern in stage for message in transfers(pattern) if pattern.reduces(message.step)
+        )  # fmt: skip
+        assert counted == expanded

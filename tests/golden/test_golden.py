@@ -16,7 +16,10 @@ from hecasim.trace.file import lines
 from tests.tiny import tiny_inputs
 
 STORED = Path(__file__).parent / "tiny_steps.json"
-TRACE = Path(__file__).parents[2] / "traces" / "tiny_2x2_hecaton.jsonl"
+TRACES = Path(__file__).parents[2] / "traces"
+SHIPPED = {"tiny_2x2_hecaton.jsonl": {}, "tiny_2x2_hecaton_recompute.jsonl": {"recompute": "full"}}
+STEPS = {**{method: {"method": method} for method in METHODS},
+         **{f"hecaton, recompute {word}": {"recompute": word} for word in ("selective", "full")}}  # fmt: skip
 UPDATE = "HECASIM_UPDATE_GOLDEN" in os.environ
 
 
@@ -35,19 +38,20 @@ def moved_numbers(document):
     }
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_tiny_step_gives_the_stored_integers(tmp_path, method):
-    numbers = moved_numbers(hecasim.simulate(*tiny_inputs(tmp_path, method=method)).to_json())
+@pytest.mark.parametrize("step", STEPS)
+def test_a_tiny_step_gives_the_stored_integers(tmp_path, step):
+    numbers = moved_numbers(hecasim.simulate(*tiny_inputs(tmp_path, **STEPS[step])).to_json())
     stored = json.loads(STORED.read_text()) if STORED.exists() else {}
     if UPDATE:
-        STORED.write_text(json.dumps(stored | {method: numbers}, indent=1, sort_keys=True) + "\n")
+        STORED.write_text(json.dumps(stored | {step: numbers}, indent=1, sort_keys=True) + "\n")
     else:
-        assert numbers == stored[method]
+        assert numbers == stored[step]
 
 
-def test_the_shipped_trace_is_what_the_builder_writes(tmp_path):
-    text = "".join(line + "\n" for line in lines(build_trace(*tiny_inputs(tmp_path, method="hecaton"))))
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_trace_is_what_the_builder_writes(tmp_path, name):
+    text = "".join(line + "\n" for line in lines(build_trace(*tiny_inputs(tmp_path, **SHIPPED[name]))))
     if UPDATE:
-        TRACE.write_text(text)
+        (TRACES / name).write_text(text)
     else:
-        assert text == TRACE.read_text()
+        assert text == (TRACES / name).read_text()

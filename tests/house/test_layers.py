@@ -23,6 +23,7 @@ FLOORS = (
     ("sim",),
     ("results",),
     ("run",),
+    ("replaying",),
     ("variants", "explore", "sweep", "validate", "reproduce", "report"),
     ("cli",),
     ("__main__",),
@@ -37,6 +38,7 @@ DOORS = {
     "pydantic": ("specs/", "units.py"),
     "typer": ("cli/",),
     "rich": ("cli/", "report/"),
+    "google": ("trace/chakra/",),
 }
 
 

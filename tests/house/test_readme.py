@@ -38,4 +38,4 @@ def test_the_package_of_the_readme_is_right(tmp_path):
 def test_the_plan_keys_of_the_readme_are_all_there_are():
     table = README.split("| plan key |")[1].split("\n\n")[0]
     named = {key for row in table.splitlines()[2:] for key in re.findall(r"`(\w+)`", row.split("|")[1])}
-    assert named == set(PlanSpec.model_fields) - {"recompute", "grid"}
+    assert named == set(PlanSpec.model_fields) - {"grid"}

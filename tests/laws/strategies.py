@@ -90,7 +90,10 @@ def packages(draw):
                     "nop_bandwidth_bytes_per_s": draw(PORTS),
                     "dram_bandwidth_bytes_per_s": draw(PORTS),
                     "reduction_bandwidth_bytes_per_s": draw(PORTS),
+                    "ports": draw(st.sampled_from(["separate", "separate", "shared"])),
+                    "port_bandwidth_bytes_per_s": draw(RATES),
                 },
+                "reduction": draw(st.sampled_from(["unit", "vector"])),
             },
             "link": {
                 "bandwidth_bytes_per_s": draw(RATES),
@@ -167,6 +170,7 @@ def plans(draw, rows: int, columns: int):
             "causal_skip": draw(st.booleans()),
             "overlap": draw(st.sampled_from(["none", "micro_batch", "chunk"])),
             "schedule": draw(st.sampled_from(["fused", "layerwise", "reload_weights"])),
+            "recompute": draw(st.sampled_from(["none", "selective", "full"])),
             "precision": draw(st.sampled_from(["bf16", "fp32", "fp8"])),
             "optimizer": draw(st.sampled_from(["adam", "sgd", "none"])),
             "optimizer_traffic": draw(st.booleans()),

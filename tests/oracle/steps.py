@@ -20,6 +20,7 @@ from hecasim.sim import replay
 from hecasim.specs import ModelSpec, PackageSpec
 from hecasim.trace import Trace, assemble, prepare
 from hecasim.trace.log import Log
+from hecasim.trace.play import Order, Play
 from hecasim.trace.task import COLLECTIVE, Body, BodyKind, Task
 
 LLAMAS = ("tinyllama-1.1b", "llama2-7b", "llama2-70b", "llama3.1-405b")
@@ -63,9 +64,11 @@ def layer_rows(package: PackageSpec, model: ModelSpec, plan: Any) -> dict[tuple[
 
 
 def alone(trace: Trace, block: str, phase: str) -> Trace:
-    """Only the body that takes *block* of layer 0 through *phase*; what it waited for outside has passed."""
-    number = next(body.kind for body in trace.bodies if _is(trace.kinds[body.kind], block, phase))
-    return replace(trace, kinds=(trace.kinds[number],), bodies=(Body(0, 0, 0),))
+    """Only the passage that takes *block* of layer 0 through *phase*; what it waited for outside has passed."""
+    passages = trace.bodies.passages
+    number = next(play.passage for play in trace.bodies.plays if _is(trace.kinds[passages[play.passage][0].kind], block,
+                                                                     phase))  # fmt: skip
+    return replace(trace, bodies=Order((passages[number],), (Play(0, 0, 0),)))
 
 
 def _is(kind: BodyKind, block: str, phase: str) -> bool:
@@ -134,7 +137,7 @@ def collectives(package: PackageSpec, algorithm: str, groups: Any, size_bytes: i
     busy = {tile for members in groups for tile in members}
     tiles = package.topology.rows * package.topology.columns
     table = (*groups, *((tile,) for tile in range(tiles) if tile not in busy))
-    task = Task(0, COLLECTIVE, algorithm, "attention", "forward", 0, (), group="g", algorithm=algorithm,
+    task = Task(0, COLLECTIVE, algorithm, "attention", "forward", (), group="g", algorithm=algorithm,
                 size_bytes=size_bytes)  # fmt: skip
     return replay(one_task(package, task, {"g": table}, **options), package)
 

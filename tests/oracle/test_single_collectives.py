@@ -184,7 +184,7 @@ def with_memory(rows, columns, attached, bandwidth="10 GB/s"):
 
 def dram(package, kind, sizes, **options):
     """Time of one DRAM task: bytes per tile."""
-    task = Task(0, kind, "dram", "attention", "forward", 0, (), tile_bytes=tuple(sizes), stream="load")
+    task = Task(0, kind, "dram", "attention", "forward", (), tile_bytes=tuple(sizes), stream="load")
     return replay(one_task(package, task, {}, **options), package).step_ps
 
 
@@ -193,7 +193,7 @@ def multicast(package, size, members):
     tiles = range(package.topology.rows * package.topology.columns)
     table = (tuple(members), *((tile,) for tile in tiles if tile not in members))
     sizes = tuple(size if tile in members else 0 for tile in tiles)
-    task = Task(0, DRAM_READ, "dram", "attention", "forward", 0, (), group="g", tile_bytes=sizes, stream="load")
+    task = Task(0, DRAM_READ, "dram", "attention", "forward", (), group="g", tile_bytes=sizes, stream="load")
     return replay(one_task(package, task, {"g": table}), package).step_ps
 
 
@@ -251,7 +251,7 @@ def test_a_multicast_over_a_grid_reads_a_share_at_each_port():
 def test_a_body_of_two_independent_messages_is_as_long_as_the_longer():
     package = grid(1, 8)
     tasks = tuple(
-        Task(number, COLLECTIVE, "", "ffn", "forward", 0, (), f"g{number}", algorithm="point.send", size_bytes=size)
+        Task(number, COLLECTIVE, "", "ffn", "forward", (), f"g{number}", algorithm="point.send", size_bytes=size)
         for number, size in enumerate((1_000_000, 3_000_000))
     )
     table = {f"g{number}": (pair, *((tile,) for tile in range(8) if tile not in pair))

@@ -47,12 +47,12 @@ def oracle(rows, columns, **changes):
 
 
 def compute(number, flops, after=(), **more):
-    return Task(id=number, kind=COMPUTE, label=f"compute {number}", block="ffn", phase="forward", token_tile=0,
+    return Task(id=number, kind=COMPUTE, label=f"compute {number}", block="ffn", phase="forward",
                 after=tuple(after), work=(Work(((1, flops // 2, 1, 1),), 0),), **more)  # fmt: skip
 
 
 def collective(number, algorithm, size_bytes, after=(), group="all", **more):
-    return Task(id=number, kind=COLLECTIVE, label=f"{algorithm} {number}", block="ffn", phase="forward", token_tile=0,
+    return Task(id=number, kind=COLLECTIVE, label=f"{algorithm} {number}", block="ffn", phase="forward",
                 after=tuple(after), group=group, algorithm=algorithm, size_bytes=size_bytes, **more)  # fmt: skip
 
 

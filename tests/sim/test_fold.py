@@ -12,9 +12,9 @@ from hecasim.specs import load_model, load_package, load_plan
 from tests.tiny import tiny_inputs
 
 
-def both_engines(package, model, plan):
+def both_engines(package, model, plan, rooms=None):
     trace = build_trace(package, model, plan)
-    return replay(trace, package, fold=False), replay(trace, package, fold=True)
+    return replay(trace, package, fold=False, rooms=rooms), replay(trace, package, fold=True, rooms=rooms)
 
 
 def assert_same(plain, fast):
@@ -24,6 +24,7 @@ def assert_same(plain, fast):
     assert fast.lanes == plain.lanes
     assert fast.layers == plain.layers
     assert fast.core_wait_ps == plain.core_wait_ps
+    assert fast.sram_wait_ps == plain.sram_wait_ps
     assert fast.sram_peaks == plain.sram_peaks
     for one, other in zip(plain.tiles, fast.tiles, strict=True):
         assert (one.spent, one.hidden) == (other.spent, other.hidden)
@@ -49,6 +50,10 @@ def test_folding_changes_no_number_and_skips_bodies(tmp_path, method, overlap, s
     {"topology.kind": "torus", "topology.rows": "3"},
     {"chiplet.sram.nop_bandwidth": "20 GB/s", "chiplet.sram.dram_bandwidth": "10 GB/s"},
     {"memory.attached": "every_die"},
+    {"chiplet.sram.ports": "shared", "chiplet.sram.port_bandwidth": "12 GB/s"},
+    {"chiplet.reduction": "vector", "chiplet.core.vector_lanes": "1"},
+    {"chiplet.sram.ports": "shared", "chiplet.sram.port_bandwidth": "40 GB/s", "chiplet.reduction": "vector",
+     "topology.columns": "3"},
 ])  # fmt: skip
 def test_folding_changes_no_number_on_uneven_and_narrow_packages(tmp_path, changes):
     tiny_inputs(tmp_path)
@@ -56,6 +61,41 @@ def test_folding_changes_no_number_on_uneven_and_narrow_packages(tmp_path, chang
     model = load_model(tmp_path / "model.yaml", {"layers": "8", "inner": "130"})
     plan = load_plan({"batch": 4, "micro_batch": 1, "sequence": 48, "segment_bytes": "1 KiB"})
     assert_same(*both_engines(package, model, plan))
+
+
+@pytest.mark.parametrize("overlap", ["micro_batch", "chunk"])
+@pytest.mark.parametrize("changes", [
+    {"chiplet.sram.ports": "shared", "chiplet.sram.port_bandwidth": "24 GB/s"},
+    {"chiplet.reduction": "vector"},
+    {"chiplet.sram.ports": "shared", "chiplet.sram.port_bandwidth": "24 GB/s", "chiplet.reduction": "vector"},
+])  # fmt: skip
+def test_folding_skips_bodies_also_with_a_shared_port_and_sums_on_the_core(tmp_path, overlap, changes):
+    package, model, plan = tiny_inputs(tmp_path, method="hecaton", overlap=overlap, micro_batch=1, token_tile=32)
+    plain, fast = both_engines(load_package(package, changes), load_model(model, {"layers": "8"}), plan)
+    assert_same(plain, fast)
+    assert fast.folded_bodies > 0
+
+
+def test_folding_changes_no_number_where_tasks_wait_for_space(tmp_path):
+    package, model, plan = tiny_inputs(tmp_path, method="hecaton", overlap="chunk", micro_batch=1, token_tile=16)
+    plain, fast = both_engines(package, load_model(model, {"layers": "6"}), plan, rooms=(None, 15_184))
+    assert_same(plain, fast)
+    assert plain.sram_wait_ps > 0
+    assert fast.folded_bodies > 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("recompute", "schedule", "overlap"), [
+    ("full", "fused", "micro_batch"), ("full", "fused", "chunk"), ("full", "reload_weights", "none"),
+    ("full", "layerwise", "micro_batch"), ("selective", "fused", "micro_batch"),
+])  # fmt: skip
+def test_folding_changes_no_number_where_forward_runs_again(tmp_path, method, recompute, schedule, overlap):
+    package, _, plan = tiny_inputs(
+        tmp_path, method=method, overlap=overlap, schedule=schedule, recompute=recompute, micro_batch=1, token_tile=32
+    )
+    plain, fast = both_engines(package, load_model(tmp_path / "model.yaml", {"layers": "8"}), plan)
+    assert_same(plain, fast)
+    assert fast.folded_bodies > 0
 
 
 def test_results_of_both_engines_are_one_document(tmp_path):

@@ -24,7 +24,7 @@ def dram(kind, sizes, group="", number=0):
         label="dram",
         block="ffn",
         phase="forward",
-        token_tile=0,
+       
         after=(),
         group=group,
         stream=stream,

@@ -102,7 +102,14 @@ CHANGES = {
     "memory.capacity": "1 MiB", "memory.energy": "99 pJ/b",
     "energy.mac": "9 pJ", "energy.vector_op": "9 pJ", "energy.sram": "9 pJ/b", "energy.static_per_chiplet": "9 W",
     "energy.phy_idle_per_link": "1 W", "memory.background_per_channel": "9 W",
+    "chiplet.sram.ports": "shared", "chiplet.sram.port_bandwidth": "9 GB/s", "chiplet.reduction": "vector",
 }  # fmt: skip
+BESIDE = {
+    "topology.columns": {"topology.columns": 2},
+    "chiplet.sram.ports": {"chiplet.sram.port_bandwidth": "64 GB/s"},
+    "chiplet.sram.port_bandwidth": {"chiplet.sram.ports": "shared", "chiplet.sram.port_bandwidth": "64 GB/s"},
+}
+"""What must be otherwise for a key to have its say."""
 INERT = {"name", "description", "memory.kind", "chiplet.core.kind", "memory.enforce_capacity",
          "area", "cost", "memory.price"}  # fmt: skip
 """Names say nothing; a kind chooses which other keys there are; capacity is enforced only where it is exceeded.
@@ -129,8 +136,7 @@ def test_every_key_of_a_package_is_in_the_list_of_changes_or_explained(tmp_path)
 def test_every_key_of_a_package_changes_some_result(tmp_path, key):
     package, model, plan = tiny_inputs(tmp_path, batch=2, sequence=96, micro_batch=2, capacity="warn")
     package = load_package(package, {"topology.columns": 3})  # a torus of fewer columns has no other wires
-    if key == "topology.columns":
-        package = load_package(package, {"topology.columns": 2})
+    package = load_package(package, BESIDE.get(key, {}))
     model = load_model(model, {"layers": 1})
     assert outcome(package, model, plan) != outcome(load_package(package, {key: CHANGES[key]}), model, plan)
 

@@ -1,7 +1,8 @@
 """SRAM accounts: levels, peaks by class and in all, and stations that serve their lanes."""
 
 from hecasim.mapping.buffers import Buffer
-from hecasim.sim.station import DramController, Router, Sram
+from hecasim.sim.sram import Sram
+from hecasim.sim.station import DramController, Router
 from tests.sim.parts import Sink, fresh, send
 
 

@@ -19,7 +19,9 @@ def test_the_header_says_what_the_file_is_and_how_long(trace):
     header = json.loads(next(iter(lines(trace))))
     assert header["schema"] == SCHEMA
     assert (header["rows"], header["columns"]) == (2, 2)
-    assert (header["kinds"], header["bodies"]) == (len(trace.kinds), len(trace.bodies))
+    order = trace.bodies
+    found = (header["kinds"], header["passages"], header["plays"])
+    assert found == (len(trace.kinds), len(order.passages), len(order.plays))
     assert header["options"] == trace.options
     assert header["about"]["method"] == "hecaton"
     assert header["about"]["model"] == "tiny"
@@ -36,7 +38,10 @@ def test_every_line_is_json_and_every_group_kind_task_and_body_is_there(trace):
     played = [
         (page["play"], page["layer"], number) for page in pages if "play" in page for number in page["micro_batches"]
     ]
-    assert played == [tuple(body) for body in trace.bodies]
+    assert played == [tuple(play) for play in trace.bodies.plays]
+    assert [page["runs"] for page in pages if "passage" in page] == [
+        [list(run) for run in passage] for passage in trace.bodies.passages
+    ]
 
 
 def test_groups_hold_the_tiles_of_the_trace(trace):

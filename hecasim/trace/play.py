@@ -1,0 +1,176 @@
+"""The order of play: which body follows which, written as runs inside passages, so that no list grows with tokens.
+
+A *passage* is one micro-batch through one block in one pass: runs of equal bodies, one body per token tile. A step
+plays passages one after another; the bodies of the whole step are a sequence that is looked up, never stored.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import NamedTuple, overload
+
+
+class Body(NamedTuple):
+    """One place in the step: which kind, which layer (-1 embedding, L head), micro-batch and token tile.
+
+    `token_tile` counts the bodies of a passage from 0.
+    """
+
+    kind: int
+    layer: int
+    micro_batch: int
+    token_tile: int = 0
+
+
+class Run(NamedTuple):
+    """A kind of body, so many times in a row."""
+
+    kind: int
+    times: int
+
+
+class Play(NamedTuple):
+    """One passage of the step, by number, for one layer and micro-batch."""
+
+    passage: int
+    layer: int
+    micro_batch: int
+
+
+class Repetition(NamedTuple):
+    """A stretch of bodies happens so many times more, each time so many layers and micro-batches further on."""
+
+    times: int
+    layers: int
+    micro_batches: int
+
+
+Passage = tuple[Run, ...]
+
+
+def runs_of(kinds: Sequence[int]) -> Passage:
+    """The shortest runs that play *kinds* in order."""
+    runs: list[Run] = []
+    for kind in kinds:
+        if runs and runs[-1].kind == kind:
+            runs[-1] = Run(kind, runs[-1].times + 1)
+        else:
+            runs.append(Run(kind, 1))
+    return tuple(runs)
+
+
+class Order(Sequence[Body]):
+    """All bodies of a step in order, looked up from its plays."""
+
+    def __init__(self, passages: Sequence[Passage], plays: Sequence[Play]) -> None:
+        self.passages, self.plays = tuple(passages), tuple(plays)
+        self._run_starts = [[0, *accumulate(run.times for run in passage)] for passage in self.passages]
+        self._starts = [0, *accumulate(self._run_starts[play.passage][-1] for play in self.plays)]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> Body: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Body]: ...
+    def __getitem__(self, index: int | slice) -> Body | list[Body]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        place = index + len(self) if index < 0 else index
+        if not 0 <= place < len(self):
+            raise IndexError(f"body {index} of a step of {len(self)}")
+        number = bisect_right(self._starts, place) - 1
+        play, part = self.plays[number], place - self._starts[number]
+        run = bisect_right(self._run_starts[play.passage], part) - 1
+        return Body(self.passages[play.passage][run].kind, play.layer, play.micro_batch, part)
+
+    def __iter__(self) -> Iterator[Body]:
+        for play in self.plays:
+            part = 0
+            for kind, times in self.passages[play.passage]:
+                for _ in range(times):
+                    yield Body(kind, play.layer, play.micro_batch, part)
+                    part += 1
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two orders play the same passages alike."""
+        return isinstance(other, Order) and (self.passages, self.plays) == (other.passages, other.plays)
+
+    def __hash__(self) -> int:
+        return hash((self.passages, self.plays))
+
+    def counts(self, kinds: int) -> list[int]:
+        """How often each of *kinds* kinds is played."""
+        played = [0] * len(self.passages)
+        for play in self.plays:
+            played[play.passage] += 1
+        found = [0] * kinds
+        for passage, times in zip(self.passages, played, strict=True):
+            for run in passage:
+                found[run.kind] += run.times * times
+        return found
+
+    def alike(self, first: int, second: int) -> int:
+        """How many bodies from *second* on are of the kinds that follow *first* (first < second), run by run."""
+        ahead, behind = self._cursor(second), self._cursor(first)
+        found, here, there = 0, next(ahead, None), next(behind, None)
+        while here is not None and there is not None and here.kind == there.kind:
+            step = min(here.times, there.times)
+            found += step
+            here = Run(here.kind, here.times - step) if here.times > step else next(ahead, None)
+            there = Run(there.kind, there.times - step) if there.times > step else next(behind, None)
+        return found
+
+    def repeats(self, first: int, second: int) -> Repetition:
+        """How often the bodies between two places are of the kinds that follow them again, each time evenly on.
+
+        `first` < `second`; no time at all where layers or micro-batches do not go on evenly.
+        """
+        period = second - first
+        times = self.alike(first, second) // period
+        if not times:
+            return Repetition(0, 0, 0)
+        before, here, last, end = (self[place] for place in (first, second, second - 1, second + times * period - 1))
+        layers, micro_batches = here.layer - before.layer, here.micro_batch - before.micro_batch
+        even = (end.layer - last.layer, end.micro_batch - last.micro_batch) == (times * layers, times * micro_batches)
+        return Repetition(times if even and micro_batches >= 0 else 0, layers, micro_batches)
+
+    def kinds_between(self, first: int, end: int) -> tuple[Run, ...]:
+        """The runs of the bodies from *first* up to *end*."""
+        found: list[Run] = []
+        left = end - first
+        for run in self._cursor(first):
+            if left <= 0:
+                break
+            found.append(Run(run.kind, min(run.times, left)))
+            left -= run.times
+        return tuple(found)
+
+    def _cursor(self, place: int) -> Iterator[Run]:
+        """The runs from body *place* on."""
+        number = bisect_right(self._starts, place) - 1
+        if number >= len(self.plays):
+            return
+        passage, part = self.plays[number].passage, place - self._starts[number]
+        run = bisect_right(self._run_starts[passage], part) - 1
+        first = self.passages[passage][run]
+        yield Run(first.kind, self._run_starts[passage][run + 1] - part)
+        yield from self.passages[passage][run + 1 :]
+        for play in self.plays[number + 1 :]:
+            yield from self.passages[play.passage]
+
+
+def order_of(bodies: Sequence[Body]) -> Order:
+    """The order that plays *bodies* one by one: a passage for each stretch of one layer and micro-batch."""
+    stretches: list[tuple[int, int, list[int]]] = []
+    for body in bodies:
+        if body.token_tile and stretches and stretches[-1][:2] == (body.layer, body.micro_batch):
+            stretches[-1][2].append(body.kind)
+        else:
+            stretches.append((body.layer, body.micro_batch, [body.kind]))
+    numbers: dict[Passage, int] = {}
+    plays = [Play(numbers.setdefault(runs_of(kinds), len(numbers)), layer, micro) for layer, micro, kinds in stretches]
+    return Order(tuple(numbers), plays)
