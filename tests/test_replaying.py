@@ -92,9 +92,9 @@ def test_what_cannot_be_replayed_is_said(tmp_path):
 
 
 def test_a_million_tasks_replay_in_bounded_memory(tmp_path):
-    """One body of nine tasks, 111,112 times: read and replayed by a process of its own, below 500 MiB."""
+    """One body of three tasks, 3 x 111,112 times: read and replayed by a process of its own, below 500 MiB."""
     lines = (TRACES / "by_hand_8x8.jsonl").read_text().splitlines()
-    header = json.loads(lines[0]) | {"bodies": 111_112}
+    header = json.loads(lines[0]) | {"plays": 111_112}
     play = {"play": 0, "layer": 0, "micro_batches": [[0, 111_112]]}
     file = tmp_path / "long.jsonl"
     file.write_text("\n".join([json.dumps(header), *lines[1:-1], json.dumps(play)]) + "\n")

@@ -77,7 +77,7 @@ class Sram(Station):
     def give(self, buffers: tuple[Buffer, ...]) -> None:
         """Free space when a task has ended; whoever waits for some is looked at again."""
         for kind, size_bytes in buffers:
-            self.level[kind] -= size_bytes
+            self.level[kind] = self.level.get(kind, 0) - size_bytes
             self.held[POOLS[kind]] -= size_bytes
             self.total -= size_bytes
         if self.waiting:

@@ -3,8 +3,9 @@
 from hecasim.mapping.buffers import Buffer
 from hecasim.mapping.work import Work
 from hecasim.trace.build import assemble, build_trace
+from hecasim.trace.play import Body
 from hecasim.trace.prepare import Prepared, prepare
-from hecasim.trace.task import After, Body, BodyKind, Task, Trace
+from hecasim.trace.task import After, BodyKind, Task, Trace
 
 __all__ = [
     "After",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hecasim.trace import runs
@@ -16,6 +16,8 @@ LARGEST_LAYER = 10**6
 LARGEST_MICRO_BATCH = 10**9
 LARGEST_RUN = 10**9
 LARGEST_RUNS = 10**5
+REMEMBERED_PLAYS = 8
+"""Surroundings of a play that were found right are looked up again if they are no longer than this."""
 
 Placed = tuple[Stretch, int]
 """A stretch of plays and the line it stands in."""
@@ -28,7 +30,10 @@ def read_passages(source: Source, kinds: int, count: int) -> list[Passage]:
         line = source.next(f"passage {number} of {count}")
         if "passage" not in line:
             raise Fault("", f"expected passage {number} of {count}, found a line with {names(line)}")
-        readers = {"passage": whole, "runs": lambda given: each(given, lambda one: _run(one, kinds), 1, LARGEST_RUNS)}
+        readers: dict[str, Callable[[Any], Any]] = {
+            "passage": whole,
+            "runs": lambda given: each(given, lambda one: _run(one, kinds), 1, LARGEST_RUNS),
+        }
         read = fields(keys(line, tuple(readers)), readers)
         if read["passage"] != number:
             raise Fault("passage", f"found {read['passage']}; expected {number}, they count up")
@@ -97,30 +102,47 @@ def _again(line: dict[str, Any], stretches: Sequence[Stretch], left: int) -> lis
 
 
 def check_outside(source: Source, kinds: Sequence[BodyKind], order: Order, plays: Sequence[Placed]) -> None:
-    """What tasks wait for in earlier bodies must be there, wherever their body is played."""
-    reach = [_reach(kind) for kind in kinds]
+    """What tasks wait for in earlier bodies must be there, wherever their body is played.
+
+    What one offset reaches from all runs are stretches that do not overlap, so this takes no longer than the order is.
+    """
     fewest = min(len(kind.tasks) for kind in kinds)
+    reach = [{offset: task for offset, task in _reach(kind).items() if task >= fewest} for kind in kinds]
+    far = [max((-offset for kind, _ in passage for offset in reach[kind]), default=0) for passage in order.passages]
+    lengths = [sum(times for _, times in passage) for passage in order.passages]
     lines = (line for stretch, line in plays for _ in stretch.micro_batches)
-    checked: set[tuple[object, ...]] = set()
-    first = 0
-    for number, line in enumerate(lines):
-        passage = order.passages[order.plays[number].passage]
-        far = max((-offset for kind, _ in passage for offset in reach[kind]), default=0)
-        around = order.kinds_between(max(0, first - far), first)
-        place = (order.plays[number].passage, around)
-        if place not in checked:
-            checked.add(place)
-            start = first
-            for kind, times in passage:
-                for offset, task in reach[kind].items():
-                    if task < fewest:
-                        continue
-                    for run in order.kinds_between(max(0, start + offset), max(0, start + offset + times)):
-                        if task >= len(kinds[run.kind].tasks):
-                            source.number = line
-                            raise Fault("play", _missing(kinds[kind], kinds[run.kind], task, -offset))
-                start += times
-        first += sum(times for _, times in passage)
+    checked: set[tuple[int, ...]] = set()
+    start = 0
+    for number, (play, line) in enumerate(zip(order.plays, lines, strict=True)):
+        before = _passages_before(order, lengths, number, far[play.passage])
+        if before is None or before not in checked:
+            source.number = line
+            _check_play(kinds, order, reach, play.passage, start)
+            if before is not None:
+                checked.add(before)
+        start += lengths[play.passage]
+
+
+def _passages_before(order: Order, lengths: Sequence[int], number: int, far: int) -> tuple[int, ...] | None:
+    """A play's passage and those before it, *far* bodies back; nothing where these are many."""
+    found = [order.plays[number].passage]
+    while far > 0 and len(found) <= number:
+        if len(found) > REMEMBERED_PLAYS:
+            return None
+        found.append(order.plays[number - len(found)].passage)
+        far -= lengths[found[-1]]
+    return tuple(found)
+
+
+def _check_play(
+    kinds: Sequence[BodyKind], order: Order, reach: Sequence[dict[int, int]], passage: int, start: int
+) -> None:
+    for kind, times in order.passages[passage]:
+        for offset, task in reach[kind].items():
+            for run in order.kinds_between(max(0, start + offset), max(0, start + offset + times)):
+                if task >= len(kinds[run.kind].tasks):
+                    raise Fault("play", _missing(kinds[kind], kinds[run.kind], task, -offset))
+        start += times
 
 
 def _missing(kind: BodyKind, other: BodyKind, task: int, back: int) -> str:

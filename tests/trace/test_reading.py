@@ -70,7 +70,7 @@ def test_every_shipped_trace_reads_and_is_written_the_same(path):
 # --- faults ---------------------------------------------------------------------------------------------------------
 
 HAND = (TRACES / "by_hand_8x8.jsonl").read_text().splitlines()
-HEADER, GROUP, KIND, LOAD, PRODUCT, REDUCE, REPEAT, PLAY = range(8)
+HEADER, GROUP, KIND, LOAD, PRODUCT, REDUCE, PASSAGE, PLAY = range(8)
 
 
 def changed(place, **keys):
@@ -79,6 +79,9 @@ def changed(place, **keys):
     line = {key: value for key, value in (json.loads(page[place]) | keys).items() if value is not None}
     page[place] = json.dumps(line)
     return "\n".join(page)
+
+
+AGAIN = {"repeat": 1, "times": 10**6, "layer": 1, "micro_batch": 0}
 
 
 def options(**keys):
@@ -90,7 +93,8 @@ FAULTS = {
     "no schema": (changed(HEADER, schema=None), r":1: schema: missing"),
     "unknown header key": (changed(HEADER, row=8), r":1: line: unknown key \"row\"; did you mean 'rows'"),
     "too many tiles": (changed(HEADER, rows=4096, columns=4096), r":1: rows: .*at most 65536"),
-    "10^12 bodies": (changed(HEADER, bodies=10**12), r":1: bodies: found 1000000000000"),
+    "10^12 bodies": (changed(PASSAGE, runs=[[0, 10**12]]), r":7: runs\[0\]: found 1000000000000"),
+    "10^12 plays": (changed(HEADER, plays=10**12), r":1: plays: found 1000000000000"),
     "10^12 kinds": (changed(HEADER, kinds=10**12), r":1: kinds"),
     "truth as number": (changed(HEADER, rows=True), r":1: rows: found true"),
     "unknown dram map": (changed(HEADER, options=options(dram_map="rwo")), r":1: options.dram_map: .*mean 'row'"),
@@ -115,8 +119,8 @@ FAULTS = {
     "no algorithm": (changed(REDUCE, algorithm=None), r":6: algorithm: missing; a collective needs it"),
     "waits for itself": (changed(PRODUCT, after=[[0, 1]]), r":5: after\[0\]: found task 1; expected one before"),
     "waits for a later task": (changed(PRODUCT, after=[[0, 2]]), r":5: after\[0\]: found task 2"),
-    "waits for a later body": (changed(PRODUCT, after=[[1, 0]]), r":5: after\[0\]: found 1; expected .* -3 to 0"),
-    "waits far back": (changed(PRODUCT, after=[[-4, 0]]), r":5: after\[0\]: found -4"),
+    "waits for a later body": (changed(PRODUCT, after=[[1, 0]]), r":5: after\[0\]: found 1; expected .* to 0"),
+    "waits too far back": (changed(PRODUCT, after=[[-(10**12), 0]]), r":5: after\[0\]: found -1000000000000"),
     "waits twice": (changed(PRODUCT, after=[[0, 0], [0, 0]]), r":5: after: .*each task once"),
     "waits for what is not there": (changed(PRODUCT, after=[[-1, 9]]), r":8: play: by hand waits for task 9"),
     "negative size": (changed(REDUCE, size_bytes=-1), r":6: size_bytes: found -1"),
@@ -125,15 +129,22 @@ FAULTS = {
     "10^12 tiles in a run": (changed(LOAD, tile_bytes=[[1, 10**12]]), r":4: tile_bytes\[0\]: found at least 10000"),
     "a run in a run in a run": (changed(LOAD, tile_bytes=[[[[[1, 2], 2]], 2]]), r":4: tile_bytes\[0\]\[0\]"),
     "class of work beyond": (changed(PRODUCT, work_of=[[7, 64]]), r":5: work_of: found class 7; expected 0 to 0"),
-    "repeats too often": (changed(REPEAT, times=10**6), r":7: times: makes 3000003 tasks; expected 9"),
-    "repeats too much": (changed(REPEAT, repeat=4), r":7: repeat: found 4"),
-    "plays an unknown kind": (changed(PLAY, play=1), r":8: play: found 1; expected .* 0 to 0"),
+    "passages out of order": (changed(PASSAGE, passage=1), r":7: passage: found 1; expected 0"),
+    "an unknown kind in a passage": (changed(PASSAGE, runs=[[1, 3]]), r":7: runs\[0\]: found 1; expected .* 0 to 0"),
+    "a run that is none": (changed(PASSAGE, runs=[[0]]), r":7: runs\[0\]: found 1 values; expected 2"),
+    "nothing in a passage": (changed(PASSAGE, runs=[]), r":7: runs: found 0 values"),
+    "plays an unknown passage": (changed(PLAY, play=1), r":8: play: found 1; expected .* 0 to 0"),
+    "repeats before it plays": ("\n".join([*HAND[:7], json.dumps(AGAIN)]), r":8: repeat: stands before any play"),
+    "repeats too often": (changed(HEADER, plays=9) + "\n" + json.dumps(AGAIN), r":9: times: makes more plays than"),
+    "repeats into no layer": (
+        changed(HEADER, plays=4) + "\n" + json.dumps(AGAIN | {"times": 1, "layer": -2}), r":9: layer: leads to layer -2"
+    ),
     "plays too many": (changed(PLAY, micro_batches=[[0, 10**9]]), r":8: micro_batches\[0\]: found at least 1000000000"),
     "plays nothing": (changed(PLAY, micro_batches=[]), r":8: micro_batches: found 0 values"),
-    "cut after the kind": ("\n".join(HAND[:4]), r":5: line: the file ends here; expected task 1 of 9"),
+    "cut after the kind": ("\n".join(HAND[:4]), r":5: line: the file ends here; expected task 1 of 3"),
     "cut before the play": ("\n".join(HAND[:-1]), r":8: line: the file ends here; expected the order of play"),
     "cut in a line": ("\n".join(HAND)[:-5], r":8: line: not JSON"),
-    "more after the end": ("\n".join([*HAND, HAND[-1]]), r":9: line: expected the end of the file after 2 bodies"),
+    "more after the end": ("\n".join([*HAND, HAND[-1]]), r":9: line: expected the end of the file after 2 plays"),
     "lines swapped": ("\n".join([*HAND[:4], HAND[5], HAND[4], *HAND[6:]]), r":5: "),
     "a key twice": ("\n".join(HAND).replace('"id":1,', '"id":1,"id":1,'), r":5: line: key \"id\" stands twice"),
     "not a number": ("\n".join(HAND).replace("6400000", "NaN"), r":6: line: found NaN"),

@@ -2,8 +2,8 @@
 
 Written beside what Chakra knows, as attributes that begin with `hecasim_` and that other readers pass over: shapes,
 algorithm and exact size, stream, buffers, phase and block; with them `read_chakra` gives the same tasks back.
-Not in Chakra: that a body is issued when the body four before it has ended on *every* tile; here it waits, as control
-dependencies, for the end of that body on its own tile.
+Not in Chakra: that a body is issued when the work of the body eight before it has ended on *every* tile; here it waits,
+as control dependencies, for the end of that work on its own tile.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from hecasim.mapping.compute import duration_ps
 from hecasim.specs import ChipletSpec
 from hecasim.trace.chakra.schema import COMM_TYPES, NODE_TYPES, schema
 from hecasim.trace.chakra.stream import put
+from hecasim.trace.play import Body
 from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, LOOK_AHEAD_BODIES, BodyKind, Task, Trace
 
 VERSION = "0.0.4"
@@ -103,7 +104,7 @@ class _Tile:
             for task in kind.tasks:
                 node = self._node(task)
                 node.id = number
-                node.name = f"{kind.name} layer {body.layer} micro_batch {body.micro_batch}: {task.label}"
+                node.name = f"{kind.name} {_place(body)}: {task.label}"
                 node.data_deps.extend(
                     starts[place + offset] + before for offset, before in task.after if place + offset >= 0
                 )
@@ -183,7 +184,12 @@ class _Tile:
         node.attr.add(name="hecasim_group", string_val=task.group)
 
 
+def _place(body: Body) -> str:
+    return f"layer {body.layer} micro_batch {body.micro_batch} token_tile {body.token_tile}"
+
+
 def _tails(kind: BodyKind) -> tuple[int, ...]:
-    """Tasks that no other task of the body waits for."""
-    waited = {before for task in kind.tasks for offset, before in task.after if not offset}
-    return tuple(task.id for task in kind.tasks if task.id not in waited)
+    """Tasks that hold up later bodies and that no other such task of the body waits for."""
+    leading = [task for task in kind.tasks if task.leads]
+    waited = {before for task in leading for offset, before in task.after if not offset}
+    return tuple(task.id for task in leading if task.id not in waited)

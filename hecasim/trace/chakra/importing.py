@@ -19,7 +19,8 @@ from hecasim.trace.chakra.tasks import Draft, draft_of, task_of
 from hecasim.trace.checking import Fault
 from hecasim.trace.fields import LARGEST_TILES
 from hecasim.trace.header import read_options
-from hecasim.trace.task import After, Body, BodyKind, Trace
+from hecasim.trace.play import Body, order_of
+from hecasim.trace.task import After, BodyKind, Trace
 
 OPTIONS = {"ring": "unidirectional", "colours": "sequential", "chunks": 8, "segment_bytes": 256 * 1024,
            "dram_map": "row", "element_bytes": 2}  # fmt: skip
@@ -58,7 +59,7 @@ def read_chakra(
     unsupported = [f"left out {times} x {name}" for name, times in sorted(ranks.unsupported.items())]
     kind = BodyKind("chakra", tasks[0].block, tasks[0].phase, tasks)
     about = {"source": "Chakra execution traces", "notes": [*unsupported, *assembly.notes()]}
-    return Trace(rows, columns, groups, options, (kind,), (Body(0, 0, 0),), about)
+    return Trace(rows, columns, groups, options, (kind,), order_of([Body(0, 0, 0)]), about)
 
 
 class _Assembly:

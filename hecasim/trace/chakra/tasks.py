@@ -57,7 +57,6 @@ def draft_of(unit: Unit, after: tuple[After, ...], work_of_runtime: Callable[[No
     values: dict[str, Any] = {
         "label": node.text("hecasim_label", _label(node.name)), "block": node.text("hecasim_block", "chakra"),
         "phase": _word(node, "hecasim_phase", PHASES, "forward"), "after": after,
-        "token_tile": node.size("hecasim_token_tile") if "hecasim_token_tile" in node.values else 0,
         "takes": _buffers(node, "hecasim_takes"), "gives": _buffers(node, "hecasim_gives"),
         "in_place": node.values.get("hecasim_in_place") is True,
     }  # fmt: skip
