@@ -4,7 +4,7 @@ To add one: write its schedule, add its line to the table. A name is algorithm.c
 collective from it and check that the schedule really computes it. A group of one tile has nothing to do: ().
 """
 
-from hecasim.collectives import chain, direct, point, ring, torus_2d
+from hecasim.collectives import chain, direct, point, ring, torus_2d, tree
 from hecasim.collectives.chain import BroadcastRounds, ReduceRounds
 from hecasim.collectives.closed_forms import bytes_sent_per_member
 from hecasim.collectives.direct import Direct
@@ -44,5 +44,7 @@ COLLECTIVES: Registry[Schedule] = Registry(
         "chain.broadcast": chain.broadcast,
         "chain.reduce": chain.reduce,
         "point.send": point.send,
+        "tree.dispatch": tree.dispatch,
+        "tree.combine": tree.combine,
     },
 )

@@ -27,6 +27,12 @@ class Pattern(ABC):
 
     members: tuple[int, ...]
     steps: int
+    joins: bool = False
+    """Whether some answers wait for several messages: those are then named by `awaits`."""
+
+    def awaits(self, position: int, step: int) -> tuple[int, int]:  # noqa: ARG002  each message is answered by itself
+        """(name, count) of the messages that must all have arrived before a member answers that of *step*."""
+        return step, 1
 
     @abstractmethod
     def opening(self, position: int) -> Sequence[Send]:
@@ -34,7 +40,10 @@ class Pattern(ABC):
 
     @abstractmethod
     def answer(self, position: int, step: int, source: int) -> Sequence[Send]:
-        """What a member sends once the message of *step* from position *source* is there, and added if it reduces."""
+        """What a member sends once the message of *step* from position *source* is there, and added if it reduces.
+
+        Where several messages are awaited together, it is asked once: for the last of them.
+        """
 
     @abstractmethod
     def expected(self, position: int) -> int:
@@ -79,6 +88,7 @@ def transfers(pattern: Pattern) -> list[Transfer]:
     members = pattern.members
     schedule: list[Transfer] = []
     waiting: deque[tuple[int, Send]] = deque()
+    together: dict[tuple[int, int], list[int]] = {}
 
     def note(source: int, sends: Sequence[Send], after: tuple[int, ...]) -> None:
         for send in sends:
@@ -90,7 +100,11 @@ def transfers(pattern: Pattern) -> list[Transfer]:
     arrived = 0
     while waiting:
         source, send = waiting.popleft()
-        note(send.target, pattern.answer(send.target, send.step, source), (arrived,))
+        name, count = pattern.awaits(send.target, send.step) if pattern.joins else (arrived, 1)
+        before = together.setdefault((send.target, name), [])
+        before.append(arrived)
+        if len(before) == count:
+            note(send.target, pattern.answer(send.target, send.step, source), tuple(before))
         arrived += 1
     return schedule
 

@@ -63,7 +63,7 @@ def first_alike(program: Program, token_tiles: int) -> tuple[int, ...]:
 
 
 def _token_counts(section: Section) -> Iterator[Counts]:
-    """Tokens on every tile of all that token tiles cut in a section; the rest has no tokens, or is cut elsewhere too."""
+    """Tokens on every tile of all that token tiles cut in a section."""
     values = [*section.loads, *section.stores, *(value for step in section.steps for value in step.makes)]
     amounts = [value.amount for value in values]
     for step in section.steps:

@@ -35,17 +35,22 @@ def gemm_cycles(core: SystolicCoreSpec, count: int, m: int, n: int, k: int) -> i
 
 
 def operand_elements(chiplet: ChipletSpec, count: int, m: int, n: int, k: int) -> int:
-    """Elements a product reads and writes in SRAM: re-read once per fold as the dataflow makes it (SCALE-Sim 3.0)."""
+    """Elements a product reads and writes in SRAM: re-read once per fold as the dataflow makes it (SCALE-Sim 3.0).
+
+    What streams past several arrays at once is read once for them; sums of an adder tree come out finished.
+    """
     core = chiplet.core
     if not isinstance(core, SystolicCoreSpec):
         return count * (m * k + k * n + m * n)
     row_folds, column_folds, _ = folds(core, m, n, k)
+    column_folds = -(-column_folds // core.broadcast)
     left, right, out = m * k, k * n, m * n
     if core.dataflow == "os":
         return count * (left * column_folds + right * row_folds + out)
+    sums = 1 if core.adder_tree else 2 * row_folds - 1
     if core.dataflow == "ws":
-        return count * (left * column_folds + right + out * (2 * row_folds - 1))
-    return count * (left + right * column_folds + out * (2 * row_folds - 1))
+        return count * (left * column_folds + right + out * sums)
+    return count * (left + right * column_folds + out * sums)
 
 
 def sram_bytes(chiplet: ChipletSpec, work: Work, element_bytes: int) -> int:

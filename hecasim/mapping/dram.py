@@ -54,11 +54,19 @@ def dram_capacity_bytes(package: PackageSpec) -> int | None:
     """Capacity of all channels together; None where it has no limit."""
     if package.memory.capacity_bytes is None:
         return None
-    return package.memory.capacity_bytes * channel_count(package)
+    return package.memory.capacity_bytes * stack_count(package)
+
+
+def stack_count(package: PackageSpec) -> int:
+    """One per channel, except at the attention chiplets of a tree."""
+    return package.stacks if package.memory.attached == "tree" else channel_count(package)
 
 
 def channel_count(package: PackageSpec) -> int:
-    """One channel per edge port (both ends of every row and column), or one per tile."""
+    """One channel per edge port (both ends of every row and column), one per tile, or one per root and switch."""
+    if package.memory.attached == "tree":
+        attention, groups, _ = package.topology.shape
+        return groups + attention
     rows, columns = package.topology.rows, package.topology.columns
     return 2 * (rows + columns) if package.memory.attached == "edge" else rows * columns
 
@@ -79,21 +87,26 @@ def behind_fullest_channel(package: PackageSpec, dram_map: str, needed_bytes: in
 
 
 def check_capacity(package: PackageSpec, plan: PlanSpec, by_class: dict[str, int]) -> str | None:
-    """Refuse a plan that does not fit DRAM, in all or behind one channel, or say so where it only wants a warning."""
+    """Refuse a plan that does not fit DRAM, in all or behind one channel, or say so where that is only wanted.
+
+    On a tree what lies where is not an even share per tile, so only the whole is compared.
+    """
     one, needed = package.memory.capacity_bytes, sum(by_class.values())
-    if one is None or not package.memory.enforce_capacity:
+    if one is None:
         return None
-    capacity = one * channel_count(package)
+    capacity = one * stack_count(package)
     served, tiles = fullest_channel_share(package, plan.dram_map)
     behind_one = behind_fullest_channel(package, plan.dram_map, needed)
     parts = ", ".join(f"{name} {_gib(size)}" for name, size in by_class.items() if size)
     if needed > capacity:
         resource, need, have = "DRAM capacity of the package", f"{_gib(needed)} ({parts})", _gib(capacity)
-    elif behind_one > one:
+    elif behind_one > one and package.memory.attached != "tree":
         resource = f"DRAM capacity of one channel, with dram_map {plan.dram_map}"
         need, have = f"{_gib(behind_one)} (1/{tiles // served} of {_gib(needed)}: {parts})", _gib(one)
     else:
         return None
+    if not package.memory.enforce_capacity:
+        return f"{resource} is not enforced: {need} needed, {have} present"
     if plan.capacity == "warn":
         return f"{resource} exceeded: {need} needed, {have} present"
     raise InfeasiblePlan(

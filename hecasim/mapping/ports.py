@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from hecasim.registry import Registry
-from hecasim.specs import PackageSpec
+from hecasim.specs import PackageSpec, TreeSpec
+from hecasim.topologies import ATTENTION, Tree
 
 
 class Port(NamedTuple):
@@ -46,8 +47,33 @@ def edge_port(channel: int, rows: int, columns: int) -> Port:
     return Port(channel, (rows - 1) * columns + channel - 2 * rows - columns)
 
 
+def tree_port(tree: Tree, tile: int) -> Port:
+    """On a tree a group's chiplets and switch share the switch's channel; every attention chiplet has its own.
+
+    Channels count groups first, then attention chiplets.
+    """
+    if tree.roles[tile] == ATTENTION:
+        return Port(tree.groups + tile, tile)
+    return Port(tree.group_of(tile), tree.switch_of(tile))
+
+
+def channel_rates(package: PackageSpec, channels: int) -> list[int | None]:
+    """Bytes per second of each of a package's first *channels* channels; None answers at once.
+
+    The stacks of an attention chiplet work as one channel.
+    """
+    one = package.memory.bandwidth_bytes_per_s
+    if one is None:
+        return [None] * channels
+    single = package.topology.switches if isinstance(package.topology, TreeSpec) else channels
+    return [int(one) * (1 if channel < single else package.memory.root_stacks) for channel in range(channels)]
+
+
 def ports_of_tiles(package: PackageSpec, dram_map: str) -> list[Port]:
     """The port of every tile, in tile order."""
+    if isinstance(package.topology, TreeSpec):
+        tree = Tree(*package.topology.shape)
+        return [tree_port(tree, tile) for tile in range(tree.size)]
     rows, columns = package.topology.rows, package.topology.columns
     if package.memory.attached == "every_die":
         return [Port(tile, tile) for tile in range(rows * columns)]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from hecasim.mapping.dram import channel_count
+from hecasim.mapping.dram import stack_count
 from hecasim.specs import PackageSpec
 
 
 def area_mm2(package: PackageSpec) -> dict[str, float] | None:
     """One compute die, one DRAM die at the edge, all silicon side by side, the package; None without an area table.
 
-    total_silicon = dies x die + channels x io (where channels are at the edge); package = its ratio x total_silicon.
-    The DRAM itself is not on the package.
+    total_silicon = dies x die + channels x io (where channels are not on the dies); package = its ratio x
+    total_silicon. DRAM at the edge is not on the package; along a tree its stacks are, and a switch is as large as a
+    chiplet.
     """
     if package.area is None:
         return None
@@ -25,5 +26,5 @@ def area_mm2(package: PackageSpec) -> dict[str, float] | None:
 
 def dies_of(package: PackageSpec) -> list[tuple[int, float]]:
     """How many dies of which area: compute, and where they are dies of their own, DRAM channels."""
-    dies = [(package.topology.rows * package.topology.columns, package.die_mm2)]
-    return [*dies, (channel_count(package), package.io_die_mm2)] if package.io_die_mm2 else dies
+    dies = [(package.topology.size, package.die_mm2)]
+    return [*dies, (stack_count(package), package.io_die_mm2)] if package.io_die_mm2 else dies

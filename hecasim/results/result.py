@@ -16,10 +16,12 @@ from hecasim.results.energy import background_j, energy_j
 from hecasim.results.tables import layers_csv, links_csv
 from hecasim.results.timeline import timeline_json
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec, resolved
+from hecasim.topologies import topology_of
 from hecasim.trace.log import Log
 from hecasim.units import PS_PER_S
 
 SCHEMA = "hecasim.result/1"
+NO_PEAK_WINDOW = "not computed: the log holds sums over the step, not when each joule was spent"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Result:
 
     document: dict[str, Any]
     _log: Log = field(repr=False)
+    _names: dict[int, str] = field(repr=False)
+    """Of the tiles that the timeline shows."""
 
     def __getitem__(self, key: str) -> Any:
         return self.document[key]
@@ -47,7 +51,7 @@ class Result:
 
     def timeline_json(self) -> str | None:
         """The timeline, if spans were kept."""
-        return timeline_json(self._log) if self._log.keep_spans else None
+        return timeline_json(self._log, self._names) if self._log.keep_spans else None
 
 
 def summarize(
@@ -59,8 +63,7 @@ def summarize(
     """
     step_s = log.step_ps / PS_PER_S
     about = log.trace.about
-    chiplets = package.topology.rows * package.topology.columns
-    peak_flops = package.chiplet.core.peak_flop_per_s * chiplets
+    peak_flops = package.chiplet.core.peak_flop_per_s * package.topology.cores
     executed = sum(census.flops.values())
     energy = energy_j(census, package, step_s)
     document = {
@@ -81,7 +84,7 @@ def summarize(
         "flops": {"model": about["model_flops"], "executed": executed, "by_phase": dict(census.flops)},
         "energy_j": energy,
         "energy_parts_j": background_j(census, package, step_s),
-        "power_w": {"mean": energy["total"] / step_s},
+        "power_w": {"mean": energy["total"] / step_s, "peak_window": None, "peak_window_reason": NO_PEAK_WINDOW},
         "memory": _memory(log, package),
         "bounds_s": {name: bound / PS_PER_S for name, bound in census.bounds_ps.items()},
         "critical_path": critical_path(log),
@@ -94,7 +97,9 @@ def summarize(
         "host": {"wall_s": wall_s, "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024},
     }  # fmt: skip
     priced = {"area_mm2": area_mm2(package), "cost_usd": cost_usd(package), "yields": yields(package)}
-    return Result(document | {name: table for name, table in priced.items() if table is not None}, log)
+    topology = topology_of(package.topology)
+    names = {tile: topology.name_of(tile) for tile in log.shown_tiles}
+    return Result(document | {name: table for name, table in priced.items() if table is not None}, log, names)
 
 
 def _traffic(census: Census) -> dict[str, Any]:

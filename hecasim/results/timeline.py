@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from hecasim.trace.log import SPAN_LIMIT, SPAN_TILES, Log, Span
@@ -11,17 +12,15 @@ RESOURCES = ("compute", "nop", "dram")
 PS_PER_US = 10**6
 
 
-def timeline_json(log: Log) -> str:
-    """Complete events in microseconds: a process per tile, a thread per resource.
+def timeline_json(log: Log, name_of: Mapping[int, str]) -> str:
+    """Complete events in microseconds: a process per tile, called as *name_of* says, a thread per resource.
 
     Up to SPAN_TILES tiles, spread over the grid, and the first SPAN_LIMIT spans of theirs; the rule and the number
     of spans left out stand in the file.
     """
     events: list[dict[str, Any]] = []
-    columns = log.trace.columns
     for tile in sorted(log.shown_tiles):
-        name = f"tile ({tile // columns},{tile % columns})"
-        events.append({"ph": "M", "pid": tile, "name": "process_name", "args": {"name": name}})
+        events.append({"ph": "M", "pid": tile, "name": "process_name", "args": {"name": f"tile {name_of[tile]}"}})
         events += [
             {"ph": "M", "pid": tile, "tid": thread, "name": "thread_name", "args": {"name": resource}}
             for thread, resource in enumerate(RESOURCES)

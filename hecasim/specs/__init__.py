@@ -11,17 +11,19 @@ from hecasim.specs.package import (
     LinkSpec,
     PackageSpec,
     SramSpec,
+    SwitchSpec,
     SystolicCoreSpec,
-    TopologySpec,
 )
 from hecasim.specs.plan import OptionsSpec, PlanSpec
 from hecasim.specs.spec import Spec
 from hecasim.specs.study import StudySpec
+from hecasim.specs.topology import GridSpec, TopologySpec, TreeSpec
 
 __all__ = [
     "ChipletSpec",
     "CoreSpec",
     "EnergySpec",
+    "GridSpec",
     "IdealCoreSpec",
     "LinkSpec",
     "MemorySpec",
@@ -32,8 +34,10 @@ __all__ = [
     "Spec",
     "SramSpec",
     "StudySpec",
+    "SwitchSpec",
     "SystolicCoreSpec",
     "TopologySpec",
+    "TreeSpec",
     "load_model",
     "load_package",
     "load_plan",

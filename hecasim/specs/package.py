@@ -1,5 +1,6 @@
-"""What the user says about the hardware: a grid of chiplets, their links, the memory around them; no behaviour."""
+"""What the user says about the hardware: chiplets in a grid or a tree, their links, the memory; no behaviour."""
 
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -8,6 +9,8 @@ from hecasim.specs.area import AnyAreaSpec
 from hecasim.specs.cost import CostSpec
 from hecasim.specs.memory import MemorySpec
 from hecasim.specs.spec import Count, Name, Side, Spec, broken_rule
+from hecasim.specs.topology import TopologySpec
+from hecasim.specs.tree import Tied
 from hecasim.units import (
     BytesOrUnlimited,
     BytesPerS,
@@ -27,18 +30,14 @@ LEAST_YIELD = 1e-12  # below it nothing good is made, and a cost means nothing
 
 # Keys whose meaning hangs on the `kind` beside them: inherited ones fall away when a child or `--set` changes the kind.
 TIED_TO_KIND = {
-    "chiplet.core": frozenset({"peak", "arrays", "rows", "columns", "dataflow", "fold_overlap", "vector_lanes"}),
-    "memory": frozenset({"bandwidth", "latency", "capacity", "energy", "background_per_channel", "price"}),
-    "area": frozenset({"die", "mac", "sram", "phy_per_link", "other_share"}),
+    "topology": Tied(frozenset({"rows", "columns", "attention", "groups", "chiplets"}), frozenset({"mesh", "torus"})),
+    "chiplet.core": Tied(
+        frozenset({"peak", "arrays", "rows", "columns", "dataflow", "fold_overlap", "broadcast", "adder_tree"})
+        | {"vector_lanes"}
+    ),
+    "memory": Tied(frozenset({"bandwidth", "latency", "capacity", "energy", "background_per_channel", "price"})),
+    "area": Tied(frozenset({"die", "mac", "sram", "phy_per_link", "other_share"})),
 }
-
-
-class TopologySpec(Spec):
-    """Who is wired to whom."""
-
-    kind: Literal["mesh", "torus"]
-    rows: Side
-    columns: Side
 
 
 class IdealCoreSpec(Spec):
@@ -50,7 +49,11 @@ class IdealCoreSpec(Spec):
 
 
 class SystolicCoreSpec(Spec):
-    """Equal systolic arrays and a vector unit on one clock."""
+    """Equal systolic arrays and a vector unit on one clock.
+
+    *broadcast* arrays are fed the same rows at once and hold neighbouring columns; with an *adder_tree* beside the
+    arrays partial sums never pass the SRAM. Both spare SRAM traffic and change no cycle of the arrays.
+    """
 
     kind: Literal["systolic"] = "systolic"
     clock_hz: Hz
@@ -59,6 +62,8 @@ class SystolicCoreSpec(Spec):
     columns: Side
     dataflow: Literal["ws", "os", "is"]
     fold_overlap: bool = False
+    broadcast: Count = 1
+    adder_tree: bool = False
     vector_lanes: Count
 
     @property
@@ -95,26 +100,52 @@ class SramSpec(Spec):
 
 
 class ChipletSpec(Spec):
-    """One die: a compute core and its SRAM.
+    """One die: a compute core and its SRAM, or *tiles* of each that work as one.
 
-    The sums of a reduce-scatter are made by a `unit` at the NoP port, at the SRAM's reduction bandwidth, or by the
-    core's `vector` unit, which then does nothing else.
+    A file gives the core and the SRAM of one tile; `core` and `sram` are those of the die: all its arrays, lanes, bytes
+    and port rates. The sums of a reduce-scatter are made by a `unit` at the NoP port, at the SRAM's reduction
+    bandwidth, or by the core's `vector` unit, which then does nothing else.
     """
 
-    core: CoreSpec
-    sram: SramSpec
+    tiles: Count = 1
+    tile_core: CoreSpec = Field(alias="core")
+    tile_sram: SramSpec = Field(alias="sram")
     reduction: Literal["unit", "vector"] = "unit"
+
+    @property
+    def core(self) -> IdealCoreSpec | SystolicCoreSpec:
+        """The cores of all tiles as one."""
+        return self.tile_core if self.tiles == 1 else _joined_cores(self.tile_core, self.tiles)
+
+    @property
+    def sram(self) -> SramSpec:
+        """The SRAM of all tiles as one."""
+        return self.tile_sram if self.tiles == 1 else _joined_srams(self.tile_sram, self.tiles)
 
     @model_validator(mode="after")
     def _a_shared_port_has_a_rate(self) -> Self:
-        if self.sram.ports == "shared" and self.sram.port_bandwidth_bytes_per_s is None:
+        if self.tile_sram.ports == "shared" and self.tile_sram.port_bandwidth_bytes_per_s is None:
             raise broken_rule("sram.port_bandwidth", "expected a bandwidth beside ports: shared")
         return self
 
 
-class LinkSpec(Spec):
-    """One directed wire bundle between two neighbouring routers."""
+@lru_cache
+def _joined_cores(core: IdealCoreSpec | SystolicCoreSpec, tiles: int) -> IdealCoreSpec | SystolicCoreSpec:
+    if isinstance(core, IdealCoreSpec):
+        return core.model_copy(update={"peak_flop_per_s": core.peak_flop_per_s * tiles})
+    return core.model_copy(update={"arrays": core.arrays * tiles, "vector_lanes": core.vector_lanes * tiles})
 
+
+@lru_cache
+def _joined_srams(sram: SramSpec, tiles: int) -> SramSpec:
+    sizes = {name: getattr(sram, name) for name in SramSpec.model_fields if name != "ports"}
+    return sram.model_copy(update={name: size * tiles for name, size in sizes.items() if size is not None})
+
+
+class LinkSpec(Spec):
+    """One directed wire bundle between two neighbouring routers: the bandwidth of a wire, times so many of them."""
+
+    wires: Count = 1
     bandwidth_bytes_per_s: BytesPerS
     latency_ps: PositivePs
     adapter_latency_ps: Ps = 0
@@ -124,7 +155,7 @@ class LinkSpec(Spec):
     @property
     def payload_bytes_per_s(self) -> int:
         """What is left of the raw rate for data, in one direction."""
-        return int(self.bandwidth_bytes_per_s * self.payload_efficiency)
+        return int(self.bandwidth_bytes_per_s * self.wires * self.payload_efficiency)
 
     @property
     def hop_ps(self) -> int:
@@ -132,21 +163,34 @@ class LinkSpec(Spec):
         return self.latency_ps + self.adapter_latency_ps
 
 
+class SwitchSpec(Spec):
+    """The switch of a tree's group: it sums what its chiplets send at this rate, and its routing takes this long."""
+
+    reduction_bandwidth_bytes_per_s: BytesPerSOrUnlimited
+    latency_ps: Ps = 0
+    static_w: Watts = Field(default=0.0, alias="static")
+
+
 class EnergySpec(Spec):
     """What one operation costs, and what is burnt all the time; priced after the run, from counts.
 
-    The idle power is that of one directed link, both its ends: it burns whether or not anything is sent.
+    The idle power is that of one directed link, both its ends: it burns whether or not anything is sent. Where SRAM is
+    a die of its own under the logic, every bit through its ports also costs the link between the two.
     """
 
     mac_j: Joules
     vector_op_j: Joules
     sram_j_per_bit: JoulesPerBit
+    sram_link_j_per_bit: JoulesPerBit = 0.0
     static_w_per_chiplet: Watts
     phy_idle_w_per_link: Watts = Field(default=0.0, alias="phy_idle_per_link")
 
 
 class PackageSpec(Spec):
-    """A grid of equal chiplets, their links, the memory at the edge or on every die."""
+    """A grid or a tree of equal chiplets, their links, the memory at the edge, on every die or along the tree.
+
+    On a tree `root_link` is the link between attention chiplets and switches where it differs from `link`.
+    """
 
     is_file = True
 
@@ -155,10 +199,30 @@ class PackageSpec(Spec):
     topology: TopologySpec
     chiplet: ChipletSpec
     link: LinkSpec
+    root_link: LinkSpec | None = None
+    switch: SwitchSpec | None = None
     memory: MemorySpec
     energy: EnergySpec
     area: AnyAreaSpec | None = None
     cost: CostSpec | None = None
+
+    @model_validator(mode="after")
+    def _a_tree_has_its_own_parts(self) -> Self:
+        """Switches, root links and memory along the tree belong to a tree, and a tree to them."""
+        if self.topology.kind != "tree":
+            for name, given in (("switch", self.switch), ("root_link", self.root_link)):
+                if given is not None:
+                    raise broken_rule(name, "expected only on a topology of kind tree")
+            if self.memory.attached == "tree":
+                raise broken_rule("memory.attached", "expected 'edge' or 'every_die' on a grid")
+            return self
+        if self.switch is None:
+            raise broken_rule("switch", "required key is missing: a tree has switches")
+        if self.memory.attached != "tree":
+            raise broken_rule("memory.attached", "expected 'tree' on a topology of kind tree")
+        if self.chiplet.reduction == "vector":
+            raise broken_rule("chiplet.reduction", "expected 'unit' on a tree: its switches make the sums")
+        return self
 
     @model_validator(mode="after")
     def _tables_go_together(self) -> Self:
@@ -177,10 +241,22 @@ class PackageSpec(Spec):
                 raise broken_rule("area", f"a {name} of {die_mm2:g} mm2 does not fit a wafer; expected a smaller one")
             if self.cost.die_yield(die_mm2) < LEAST_YIELD:
                 raise broken_rule("cost.defect_density", f"no {name} would be good; expected a smaller value")
-        rows, columns = self.topology.rows, self.topology.columns
-        if self.cost.bond_yield ** (rows * columns + 2 * (rows + columns)) < LEAST_YIELD:
+        if self.cost.bond_yield**self._bonds < LEAST_YIELD:
             raise broken_rule("cost.bond_yield", "no package of so many dies would be good; expected a larger value")
         return self
+
+    @property
+    def _bonds(self) -> int:
+        """At most so many dies are put on the package."""
+        topology = self.topology
+        at_edge = 2 * (topology.rows + topology.columns)
+        return topology.size + (self.stacks if self.memory.attached == "tree" else at_edge)
+
+    @property
+    def stacks(self) -> int:
+        """DRAM stacks of a tree: one per switch, `root_stacks` per attention chiplet."""
+        attention, groups, _ = self.topology.shape
+        return groups + attention * self.memory.root_stacks
 
     @property
     def die_mm2(self) -> float:
@@ -196,4 +272,4 @@ class PackageSpec(Spec):
     @property
     def io_die_mm2(self) -> float:
         """One die with the PHY of a DRAM channel; 0 where there is none of its own."""
-        return self.area.io_mm2_per_channel if self.area is not None and self.memory.attached == "edge" else 0.0
+        return self.area.io_mm2_per_channel if self.area is not None and self.memory.attached != "every_die" else 0.0

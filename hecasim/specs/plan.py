@@ -52,6 +52,17 @@ class PlanSpec(Spec):
     optimizer: Literal["adam", "sgd", "none"] = "adam"
     optimizer_traffic: bool = True
     dram_map: Literal["row", "nearest"] = "row"
+    routing: str = "preset"  # the model's own router, one by name, `uniform`, or a file of recorded routing
+    routing_step: Annotated[int, Field(ge=0, lt=2**31)] = 0  # other tokens through the same experts
+    routing_drift: Annotated[float, Field(ge=0, le=1)] = 0.0
+    expert_placement: Name = "contiguous"
+    profile_tokens: Count = 4096  # on which the placement is fitted
+    dispatch_copies: Literal["per_expert", "per_chiplet"] = "per_chiplet"
+    dispatch_point: Literal["attention", "switch"] = "attention"
+    shared_expert_placement: Literal["attention", "chiplets"] = "attention"
+    stream_tokens: bool = True
+    stream_experts: bool = True
+    weight_passes: Annotated[int, Field(ge=3, le=16)] = 3
     segment_bytes: Bytes = 256 * 1024
     capacity: Literal["refuse", "warn"] = "refuse"
     fidelity: Literal["message", "analytic"] = "message"

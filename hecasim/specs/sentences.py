@@ -85,6 +85,8 @@ class _Fault:
         if self.type in ("literal_error", "union_tag_invalid"):
             listed = self.about["expected" if self.type == "literal_error" else "expected_tags"]
             known = re.findall(r"'([^']*)'", listed)
+            if not known:
+                return f"expected {listed}"
             close = difflib.get_close_matches(str(self.node.value), known, n=1)
             choice = " or ".join(", ".join(f"'{name}'" for name in known).rsplit(", ", 1))
             return f"expected {choice}" + (f"; did you mean '{close[0]}'?" if close and len(known) > 1 else "")
@@ -130,9 +132,13 @@ def _member(kind: type[Spec] | None, key: str, node: Node) -> type[Spec] | None:
     several = list(_specs_in(kind.model_fields[name].annotation))
     given = node.child("kind")
     for one in several:
-        if given is not None and "kind" in one.model_fields and one.model_fields["kind"].default == given.value:
+        if given is not None and "kind" in one.model_fields and given.value in _kinds(one):
             return one
     return several[0] if len(several) == 1 else None
+
+
+def _kinds(one: type[Spec]) -> tuple[Any, ...]:
+    return get_args(one.model_fields["kind"].annotation)
 
 
 def _specs_in(annotation: Any) -> Iterator[type[Spec]]:

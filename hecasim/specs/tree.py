@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from hecasim.errors import ConfigError
 
@@ -103,15 +103,23 @@ def shown(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def merge(base: Node, over: Node, tied: Mapping[str, frozenset[str]], path: str = "") -> Node:
+class Tied(NamedTuple):
+    """Keys whose meaning hangs on the `kind` beside them, unless old and new kind are *alike*."""
+
+    keys: frozenset[str]
+    alike: frozenset[str] = frozenset()
+
+
+def merge(base: Node, over: Node, tied: Mapping[str, Tied], path: str = "") -> Node:
     """*base* with the keys of *over* on top; keys tied to a `kind` fall away when *over* gives another kind."""
     if not isinstance(base.value, dict) or not isinstance(over.value, dict):
         return over
     kept = base.value
     old, new = kept.get("kind"), over.value.get("kind")
     new_kind = old is not None and new is not None and old.value != new.value
-    if new_kind:
-        kept = {key: node for key, node in kept.items() if key not in tied.get(path, ())}
+    if old is not None and new is not None and new_kind and path in tied:
+        if not tied[path].alike.issuperset((old.value, new.value)):
+            kept = {key: node for key, node in kept.items() if key not in tied[path].keys}
     merged = dict(kept)
     for key, node in over.value.items():
         below = f"{path}.{key}" if path else key

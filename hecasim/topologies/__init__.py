@@ -4,21 +4,43 @@ To add one: write its file, add its line to the table.
 """
 
 from hecasim.registry import Registry
-from hecasim.topologies.grid import Topology
+from hecasim.specs import TopologySpec
+from hecasim.topologies.grid import Grid
 from hecasim.topologies.mesh import Mesh
+from hecasim.topologies.topology import ATTENTION, COMPUTE, EXPERT, SWITCH, Topology
 from hecasim.topologies.torus import Torus
+from hecasim.topologies.tree import Tree
 
-__all__ = ["TOPOLOGIES", "Mesh", "Topology", "Torus", "make"]
+__all__ = [
+    "ATTENTION",
+    "COMPUTE",
+    "EXPERT",
+    "SWITCH",
+    "TOPOLOGIES",
+    "Grid",
+    "Mesh",
+    "Topology",
+    "Torus",
+    "Tree",
+    "make",
+    "topology_of",
+]
 
-TOPOLOGIES: Registry[type[Topology]] = Registry(
+TOPOLOGIES: Registry[type[Grid] | type[Tree]] = Registry(
     "topology",
     {
         "mesh": Mesh,
         "torus": Torus,
+        "tree": Tree,
     },
 )
 
 
-def make(kind: str, rows: int, columns: int) -> Topology:
-    """The topology named *kind* with rows x columns tiles."""
-    return TOPOLOGIES[kind](rows, columns)
+def make(kind: str, *shape: int) -> Topology:
+    """The topology named *kind*: rows and columns of a grid; attention chiplets, groups, chiplets per group of a tree."""
+    return TOPOLOGIES[kind](*shape)
+
+
+def topology_of(spec: TopologySpec) -> Topology:
+    """The topology of a package."""
+    return make(spec.kind, *spec.shape)

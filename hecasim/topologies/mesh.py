@@ -1,9 +1,9 @@
 """A mesh: each tile is wired to its neighbours in its row and column, and the lines end at the rim."""
 
-from hecasim.topologies.grid import Topology
+from hecasim.topologies.grid import Grid
 
 
-class Mesh(Topology):
+class Mesh(Grid):
     """Rows x columns tiles with 2(R(C - 1) + C(R - 1)) directed links."""
 
     def _next(self, here: int, there: int, length: int) -> int:  # noqa: ARG002  the family's signature

@@ -6,10 +6,10 @@ Lines of one or two tiles have no wrap link: it would join a tile to itself, or 
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hecasim.topologies.grid import Topology
+from hecasim.topologies.grid import Grid
 
 
-class Torus(Topology):
+class Torus(Grid):
     """Rows x columns tiles with 4RC directed links if both are at least 3; a wrap link is a link like any other."""
 
     def _next(self, here: int, there: int, length: int) -> int:

@@ -2,9 +2,10 @@
 
 from hecasim.mapping.buffers import Buffer
 from hecasim.mapping.work import Work
-from hecasim.trace.build import assemble, build_trace
+from hecasim.trace.mixed import MixedStep
 from hecasim.trace.play import Body
-from hecasim.trace.prepare import Prepared, prepare
+from hecasim.trace.prepare import Prepared
+from hecasim.trace.step import assemble, build_trace, prepare
 from hecasim.trace.task import After, BodyKind, Task, Trace
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Body",
     "BodyKind",
     "Buffer",
+    "MixedStep",
     "Prepared",
     "Task",
     "Trace",

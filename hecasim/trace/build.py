@@ -11,22 +11,14 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from hecasim.mapping.sram import held_bytes
-from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
 from hecasim.trace.groups import members
 from hecasim.trace.identity import identity
-from hecasim.trace.lower import FAR_BODIES, Context, Fetch, Lowered, Lowering, Passages, Unit, in_order
+from hecasim.trace.lower import FAR_BODIES, Context, Fetch, Lowered, Lowering, Unit, in_order
+from hecasim.trace.passages import Passages
 from hecasim.trace.play import Order, Passage, Play, runs_of
-from hecasim.trace.prepare import Prepared, model_flops, prepare
+from hecasim.trace.prepare import Prepared, model_flops
 from hecasim.trace.task import After, BodyKind, Task, Trace
 from hecasim.trace.update import update_tasks
-
-
-def build_trace(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Trace:
-    """The Tasks of one training step of *model* on *package* the way *plan* says.
-
-    Raises ConfigError where the plan's words do not suit the package, InfeasiblePlan where it does not fit.
-    """
-    return assemble(prepare(package, model, plan))
 
 
 class Stop(NamedTuple):
@@ -151,7 +143,8 @@ class _Assembly:
 
     def _gradients_after(self, here: Stop) -> tuple[After, ...]:
         """New gradients may take the place of old ones when those have left: of the block before, if both do not fit,
-        else of the one before that."""
+        else of the one before that.
+        """
         if here.phase != "backward" or not (here.micro_batch == 0 or self.reloads) or not self.plays:
             return ()
         back = 2 if self._both_fit(self.before, here) else 1
@@ -159,7 +152,8 @@ class _Assembly:
 
     def _gradients_left(self, first: int, last: int) -> tuple[After, ...]:
         """The stores of the gradients that the *first* to *last* block back left."""
-        found = [spot for back in range(first, last + 1) for spot in self.gradients[-back : len(self.gradients) - back + 1]]
+        left = len(self.gradients)
+        found = [self.gradients[left - back] for back in range(first, last + 1) if back <= left]
         return in_order(After(body - self.bodies, task) for body, stores in found for task in stores)
 
     # --- the order --------------------------------------------------------------------------------------------

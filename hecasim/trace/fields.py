@@ -38,9 +38,12 @@ BUFFER_KINDS = tuple(POOLS)
 KINDS = (COMPUTE, COLLECTIVE, DRAM_READ, DRAM_WRITE)
 OF_KIND = {
     "work": (COMPUTE,), "work_of": (COMPUTE,), "algorithm": (COLLECTIVE,), "size_bytes": (COLLECTIVE,),
-    "group": (COLLECTIVE, DRAM_READ), "stream": (DRAM_READ, DRAM_WRITE), "tile_bytes": (DRAM_READ, DRAM_WRITE),
+    "group": (COLLECTIVE, DRAM_READ), "stream": (DRAM_READ, DRAM_WRITE),
+    "tile_bytes": (COLLECTIVE, DRAM_READ, DRAM_WRITE),
 }  # fmt: skip
 """Fields that only some kinds of task have."""
+UNEQUAL = tuple(name for name in COLLECTIVES if name.startswith("tree."))
+"""Collectives whose members say by themselves how much they exchange."""
 NEEDED = {COMPUTE: ("work",), COLLECTIVE: ("group", "algorithm"), DRAM_READ: ("stream", "tile_bytes"),
           DRAM_WRITE: ("stream", "tile_bytes")}  # fmt: skip
 
@@ -144,6 +147,10 @@ def read_task(line: Mapping[str, Any], kind: BodyKind, groups: Mapping[str, Any]
             raise fault.below("group") from None
     if task.algorithm == "point.send" and any(len(members) > 2 for members in groups[task.group]):
         raise Fault("group", f"found '{task.group}' with more than two members; expected a source and a target")
+    unequal = task.algorithm in UNEQUAL
+    if task.kind == COLLECTIVE and bool(task.tile_bytes) != unequal:
+        raise Fault("tile_bytes", f"missing; {task.algorithm} needs it" if unequal else
+                    f"not a field of a collective whose members are alike ({task.algorithm})")  # fmt: skip
     _check_rows(task, tiles)
     return task
 

@@ -90,9 +90,7 @@ def read_header(line: dict[str, Any]) -> Header:
     if tiles > LARGEST_TILES:
         raise Fault("rows", f"{made['rows']} x {made['columns']} are {tiles} tiles; expected at most {LARGEST_TILES}")
     about = made["about"] | {key: made[key] for key in ("version", "hashes") if key in made}
-    return Header(
-        made["rows"], made["columns"], made["options"], about, made["kinds"], made["passages"], made["plays"]
-    )
+    return Header(made["rows"], made["columns"], made["options"], about, made["kinds"], made["passages"], made["plays"])
 
 
 def _side(value: object) -> int:

@@ -1,4 +1,4 @@
-"""From a derived Program to the bodies of one passage: token tiles, DRAM traffic, buffers and what waits for what.
+"""From one token tile of a derived Program to a body: its tasks, DRAM traffic, buffers and what waits for what.
 
 A *body* is one token tile of a section. The overlap rule says what may run side by side, for all methods alike:
 `none`: nothing; `micro_batch`: on-package work is serial, body after body, but the loads of body u may start when the
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from hecasim.mapping.buffers import Buffer, Lives, Turn, first_alike, turns, weight_bytes
+from hecasim.mapping.buffers import Buffer, Lives, Turn, weight_bytes
 from hecasim.parallel.layout import Axes, Counts, tile_count
 from hecasim.parallel.method import Method
 from hecasim.parallel.program import NestStep, Program, Section, Step, Value, total_bytes, written_bytes
@@ -135,101 +135,16 @@ class Place(NamedTuple):
     """The last body with this block's weights: gradients leave, both are given back."""
 
 
-class Passages:
-    """Lowers the passages of a step; equal places are lowered once."""
-
-    def __init__(self, programs: Mapping[tuple[str, str], Program], lowering: Lowering) -> None:
-        self.programs, self.lowering = programs, lowering
-        self._blocks: dict[tuple[str, str], BlockPass] = {}
-        self._known: dict[tuple[str, str, Context], tuple[Lowered, ...]] = {}
-
-    def lower(self, block: str, phase: str, context: Context) -> tuple[Lowered, ...]:
-        """The bodies of one passage in order."""
-        key = (block, phase, context)
-        if key not in self._known:
-            self._known[key] = self.of(block, phase).passage(context)
-        return self._known[key]
-
-    def of(self, block: str, phase: str) -> BlockPass:
-        if (block, phase) not in self._blocks:
-            self._blocks[block, phase] = BlockPass(self, self.programs[block, phase])
-        return self._blocks[block, phase]
-
-
-class BlockPass:
-    """One block in one pass: its turns, and the places lowered so far."""
-
-    def __init__(self, passages: Passages, program: Program) -> None:
-        self.passages, self.program, self.lowering = passages, program, passages.lowering
-        self.lives = Lives(program, self.lowering.token_tiles)
-        self.resident = self.lowering.resident[program.block, program.phase]
-        self.turns = list(turns(program, self.lowering.token_tiles))
-        self.alike = first_alike(program, self.lowering.token_tiles)
-        own = [number for number, (_, section) in enumerate(self.turns) if _works(section, program.phase)]
-        self.first_own = own[0] if own else 0
-        self._places: dict[Place, Lowered] = {}
-
-    def passage(self, context: Context) -> tuple[Lowered, ...]:
-        """Its bodies in order."""
-        before, made = context.before, []
-        stored = False
-        for number, (turn, section) in enumerate(self.turns):
-            place = self._place(number, turn, context, before, resumes=stored or not context.accumulates_first)
-            if place not in self._places:
-                self._places[place] = _Body(self, place, section).build()
-            lowered = self._places[place]
-            made.append(lowered)
-            stored = stored or bool(lowered.unit.gradient_stores)
-            before = tuple(unit.shifted(1) for unit in (*before, lowered.unit)[1 - FAR_BODIES :])
-        return tuple(made)
-
-    def _place(
-        self, number: int, turn: Turn, context: Context, before: tuple[Unit, ...], resumes: bool
-    ) -> Place:
-        first, last = number == 0, number == len(self.turns) - 1
-        written = [*_nearer(context.inputs_written, number), *self._sections_written(number, before)]
-        return Place(
-            turn=turn._replace(part=self.alike[turn.part]) if turn.parts > 1 else turn, before=before,
-            ready=(*context.gradients_after, *context.weights_come) if first else (),
-            inputs_written=in_order(written), opens_section=turn.part == 0 and turn.section > 0,
-            fetches=context.fetches if first else (),
-            takes_gradients=number == self.first_own and context.accumulates_first and self.resident,
-            resumes=resumes and not self.resident, closes=last and context.stores_gradients and self.resident,
-        )  # fmt: skip
-
-    def _sections_written(self, number: int, before: tuple[Unit, ...]) -> list[After]:
-        """What earlier sections of this passage stored must be there before it is loaded."""
-        if not self.program.reads_back:
-            return []
-        turn, _ = self.turns[number]
-        found: list[After] = []
-        for unit in before:
-            earlier = number + unit.offset
-            if earlier >= 0:
-                other, _ = self.turns[earlier]
-                if other.section < turn.section and (other.part == turn.part or other.parts != turn.parts):
-                    found += unit.stores_end()
-        return found
-
-
-def _works(section: Section, phase: str) -> bool:
-    """Whether some step of a section belongs to the pass itself (recomputation stands before it)."""
-    return any((step.phase or phase) == phase for step in section.steps)
-
-
-def _nearer(afters: Iterable[After], by: int) -> list[After]:
-    """Seen from *by* bodies further on, those that may still be under way."""
-    moved = [After(offset - by, task) for offset, task in afters]
-    return [after for after in moved if after.offset > -FAR_BODIES]
-
-
-class _Body:
+class BodyWriter:
     """A body under construction."""
 
-    def __init__(self, block_pass: BlockPass, place: Place, section: Section) -> None:
-        self.block_pass, self.place, self.section = block_pass, place, section
-        self.program, self.lowering, self.lives = block_pass.program, block_pass.lowering, block_pass.lives
-        self.resident, self.turn = block_pass.resident, place.turn
+    def __init__(
+        self, programs: Mapping[tuple[str, str], Program], program: Program, lives: Lives, lowering: Lowering,
+        place: Place, section: Section,
+    ) -> None:  # fmt: skip
+        self.programs, self.program, self.lives, self.lowering = programs, program, lives, lowering
+        self.place, self.section, self.turn = place, section, place.turn
+        self.resident = lowering.resident[program.block, program.phase]
         self.tasks: list[Task] = []
         self.gradient_stores: list[int] = []
 
@@ -325,7 +240,7 @@ class _Body:
 
     def _fetch(self, fetch: Fetch) -> tuple[int, ...]:
         """A block's weights come from DRAM and take their place in the weight buffer."""
-        program = self.block_pass.passages.programs[fetch.block, fetch.phase]
+        program = self.programs[fetch.block, fetch.phase]
         made = self._weight_reads(program, fetch.after, take=True)
         if fetch.resumed and program.gradients:
             made.append(self._gradient_read(program, fetch.after))

@@ -13,26 +13,31 @@ from dataclasses import replace
 
 from hecasim.collectives import COLLECTIVES
 from hecasim.errors import ConfigError
-from hecasim.topologies import Topology, make
+from hecasim.topologies import Topology, Tree
 from hecasim.trace.task import COLLECTIVE, Trace
 
 SHOWN = 4
 
 
-def retarget(trace: Trace, rows: int, columns: int, topology: str = "mesh") -> Trace:
-    """*trace* for a grid of rows x columns tiles; the trace itself where it is of that grid.
+def retarget(trace: Trace, grid: Topology) -> Trace:
+    """*trace* for the tiles of *grid*; the trace itself where it is of as many rows and columns.
 
     Raises ConfigError with the groups that stand in the way, all of them by name.
     """
+    rows, columns = grid.rows, grid.columns
     if (rows, columns) == (trace.rows, trace.columns):
         return trace
     was, wanted = f"{trace.rows}x{trace.columns}", f"{rows}x{columns}"
+    if isinstance(grid, Tree):
+        raise ConfigError(
+            f"trace: written for a grid of {was}; the package is a tree of {grid.size} tiles, whose roles differ"
+        )
     if rows * columns != trace.tiles:
         raise ConfigError(
             f"trace: written for a grid of {was}, {trace.tiles} tiles, and its work is cut for them; "
             f"the package has {wanted}, {rows * columns} tiles"
         )
-    faults = list(_faults(trace, make(topology, rows, columns)))
+    faults = list(_faults(trace, grid))
     if faults:
         raise ConfigError("\n".join(f"trace: written for a grid of {was}; on {wanted} {fault}" for fault in faults))
     return replace(trace, rows=rows, columns=columns)
@@ -46,12 +51,13 @@ def _faults(trace: Trace, grid: Topology) -> Iterator[str]:
             tiles = ", ".join(str(list(members[:8])) for members in broken[:SHOWN])
             more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
             yield f"group '{name}' is no rectangle: tiles {tiles}{more}"
-    played = {(task.algorithm, task.group, task.size_bytes): task for kind in trace.kinds for task in kind.tasks
+    played = {(task.algorithm, task.group): task for kind in trace.kinds for task in kind.tasks
               if task.kind == COLLECTIVE and task.size_bytes}  # fmt: skip
-    for algorithm, group, size in {(algorithm, group): key for key in played for algorithm, group, _ in [key]}.values():
+    for (algorithm, group), task in played.items():
         for members in trace.groups[group]:
             try:
-                COLLECTIVES[algorithm](grid, members, size, trace.options)
+                options = trace.options | {"tile_bytes": task.tile_bytes}
+                COLLECTIVES[algorithm](grid, members, task.size_bytes, options)
             except ConfigError as error:
                 yield f"group '{group}': {error}"
                 break

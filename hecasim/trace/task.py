@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from hecasim.mapping.buffers import Buffer
 from hecasim.mapping.work import Work
-from hecasim.trace.play import Body, Order, order_of
+from hecasim.trace.play import Order
 
 LOOK_AHEAD_BODIES = 8
-"""A body is issued once, on every tile, the work of all bodies this many places before it and their loads have ended."""
+"""A body is issued once the work and loads of all bodies this many places before it have ended on every tile."""
 
 COMPUTE, COLLECTIVE, DRAM_READ, DRAM_WRITE = "compute", "collective", "dram_read", "dram_write"
 STREAMS = ("collective", "weights", "load", "store")
@@ -35,7 +35,8 @@ class Task:
     """The smallest thing the scheduler starts, on every tile of the grid or in every group of a table.
 
     compute: `work` per class of tiles, `work_of` the class of each tile (None: all alike).
-    collective: `algorithm` on every group of table `group`, `size_bytes` the full tensor of one group.
+    collective: `algorithm` on every group of table `group`, `size_bytes` the full tensor of one group; where members
+    differ (`tree.dispatch`, `tree.combine`), `tile_bytes` of the link above each tile and `size_bytes` their sum.
     dram_read / dram_write: `tile_bytes` per tile (one number: all alike), `stream` on links; a read with a
     `group` is read once per group and multicast to its members.
     """
@@ -92,10 +93,6 @@ class Trace:
     bodies: Order
     about: dict[str, Any] = field(default_factory=dict)
     """Names, token tile, footprints and other facts that the Result repeats; no meaning for replay."""
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.bodies, Order):
-            object.__setattr__(self, "bodies", order_of(self.bodies))
 
     @property
     def tiles(self) -> int:

@@ -82,8 +82,8 @@ def packages(draw):
             "name": "random",
             "topology": {"kind": draw(st.sampled_from(["mesh", "torus"])), "rows": rows, "columns": columns},
             "chiplet": {
-                "core": draw(cores()),
-                "sram": {
+                "tile_core": draw(cores()),
+                "tile_sram": {
                     "weights_bytes": draw(ROOMS),
                     "activations_bytes": draw(ROOMS),
                     "core_bandwidth_bytes_per_s": draw(PORTS),

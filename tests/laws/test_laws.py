@@ -270,7 +270,7 @@ def quicker(case: Case) -> Case:
     """Every bandwidth doubled, every latency halved."""
     package = case.package
     ports = {
-        f"chiplet.sram.{name}": rate * 2
+        f"chiplet.tile_sram.{name}": rate * 2
         for name, rate in package.chiplet.sram.model_dump(by_alias=False).items()
         if name.endswith("per_s") and rate
     }

@@ -1,0 +1,28 @@
+"""`hecasim reproduce`: a paper's tables beside ours."""
+
+from typing import Annotated
+
+import typer
+
+from hecasim.cli import options
+from hecasim.cli.output import note, print_json, show
+
+
+def reproduce(
+    paper: Annotated[str, typer.Argument(metavar="PAPER", help="Which paper: mozart.", show_default=False)],
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=20, help="Draws of routing to take the mean of.")] = 1,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run the cases of a paper and print its figures beside ours, with everything that was assumed.
+
+    Example: [cyan]hecasim reproduce mozart[/]
+    """
+    from hecasim.report.reproduction import reproduction
+    from hecasim.reproduce import PAPERS
+
+    found = PAPERS[paper](seeds, lambda what: note(f"  {what}", as_json=as_json, quiet=quiet))
+    if as_json:
+        print_json(found.to_json())
+    else:
+        show(*reproduction(found.paper, found.to_json()))

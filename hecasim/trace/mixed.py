@@ -1,0 +1,198 @@
+"""What is decided of a step on a tree of chiplets before its tasks are written: routing, placement, what goes where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hecasim.errors import ConfigError
+from hecasim.experts import Kept, Options, Placement, Routing, Site, apply_capacity, draw, place, router_for
+from hecasim.experts.cost import default_weights
+from hecasim.experts.recorded import read_routing
+from hecasim.mapping import modules
+from hecasim.mapping.dispatch import copies_per_token
+from hecasim.mapping.dram import dram_capacity_bytes, footprint
+from hecasim.mapping.modules import Module
+from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
+from hecasim.topologies import make
+from hecasim.topologies.tree import Tree
+
+TREE_METHODS = ("mozart",)
+PROFILE_STEP = 1 << 20
+"""The draw of tokens that a placement is fitted on: no step of training uses it."""
+
+
+@dataclass(frozen=True)
+class MixedStep:
+    """Everything known about a step of a mixture of experts on a tree before its tasks are written down."""
+
+    package: PackageSpec
+    model: ModelSpec
+    plan: PlanSpec
+    tree: Tree
+    kept: Kept
+    placement: Placement
+    profile_loads: np.ndarray[Any, np.dtype[np.int64]]
+    """Assignments per chiplet in the profile, (expert layers, chiplets): hot ones load first."""
+    dram_by_class: Mapping[str, int]
+    remarks: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def micro_batches(self) -> int:
+        return self.plan.batch // int(self.plan.micro_batch)
+
+    @property
+    def tokens(self) -> int:
+        """Of one micro-batch on one attention chiplet."""
+        return int(self.plan.micro_batch) * self.plan.sequence // self.tree.attention
+
+    @property
+    def token_tile(self) -> int:
+        """A micro-batch goes through a layer as a whole."""
+        return self.tokens
+
+    @property
+    def resident(self) -> Mapping[tuple[str, str], bool]:
+        """Weights stay for the micro-batches of their layer."""
+        return {(block, phase): True for block in ("attention", "ffn") for phase in ("forward", "backward")}
+
+    @property
+    def activation_peak_bytes(self) -> int:
+        """SRAM space is not followed on a tree."""
+        return 0
+
+    def token_slice(self, micro_batch: int, root: int) -> slice:
+        """The tokens of a micro-batch that one attention chiplet handles."""
+        first = (micro_batch * self.tree.attention + root) * self.tokens
+        return slice(first, first + self.tokens)
+
+    def root_module(self, layer: int) -> Module:
+        """What an attention chiplet does for its part of a micro-batch in one layer."""
+        model, moe = self.model, self.model.moe
+        assert moe is not None
+        sequences = int(self.plan.micro_batch) // self.tree.attention
+        parts = [modules.attention(model, sequences, self.plan.sequence)]
+        if layer < moe.dense_first:
+            parts.append(modules.ffn(model, model.inner, self.tokens))
+        else:
+            parts.append(modules.router(model, self.tokens))
+            if moe.shared_experts and self.plan.shared_expert_placement == "attention":
+                parts.append(modules.ffn(model, moe.shared_inner, self.tokens, moe.shared_experts))
+        return modules.together(parts)
+
+
+def prepare_mixed(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> MixedStep:
+    """Draw or read the routing, fit the placement, and see what it takes.
+
+    Raises ConfigError where plan, model and package do not suit each other.
+    """
+    tree = _tree(package, model, plan)
+    micro_batch = min(plan.batch, 8) if plan.micro_batch == "auto" else plan.micro_batch
+    if plan.batch % micro_batch:
+        raise ConfigError(f"plan.micro_batch: found {micro_batch}; expected a divisor of plan.batch ({plan.batch})")
+    if micro_batch % tree.attention:
+        raise ConfigError(
+            f"plan.micro_batch: found {micro_batch}; expected a multiple of the {tree.attention} attention chiplets"
+        )
+    plan = plan.model_copy(update={"micro_batch": micro_batch})
+    tokens = plan.batch * plan.sequence
+    profile, routing = _routings(model, plan, tokens)
+    moe = model.moe
+    assert moe is not None
+    site = Site(len(tree.roles) - tree.attention - tree.groups, tree.groups)
+    kept = apply_capacity(routing, moe.capacity_factor, tokens // (plan.batch // micro_batch))
+    placement = place(plan.expert_placement, profile, site, Options(default_weights(model, site), plan.seed))
+    loads = _chiplet_loads(profile, placement)
+    by_class = _footprint(model, plan)
+    return MixedStep(package, model, plan, tree, kept, placement, loads, by_class,
+                     tuple(_remarks(package, model, plan, placement, by_class)),
+                     tuple(_notes(kept, placement, plan)))  # fmt: skip
+
+
+def _tree(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Tree:
+    topology = make(package.topology.kind, *package.topology.shape)
+    if not isinstance(topology, Tree):
+        raise ConfigError(f"plan.method: {plan.method} needs a package whose topology is a tree")
+    if plan.method not in TREE_METHODS:
+        raise ConfigError(f"plan.method: found '{plan.method}'; expected 'mozart' on a tree of chiplets")
+    if model.moe is None:
+        raise ConfigError(f"model: {model.name} is dense; expected a mixture of experts on a tree of chiplets")
+    return topology
+
+
+def _routings(model: ModelSpec, plan: PlanSpec, tokens: int) -> tuple[Routing, Routing]:
+    """(what the placement is fitted on, what this step routes)."""
+    if Path(plan.routing).suffix in (".npz", ".jsonl"):
+        recorded = read_routing(Path(plan.routing))
+        wanted = (model.moe_layers, model.moe.experts if model.moe else 0, model.moe.top_k if model.moe else 0)
+        if (recorded.layers, recorded.experts, recorded.top_k) != wanted:
+            found = f"{recorded.layers} layers, {recorded.experts} experts, top {recorded.top_k}"
+            raise ConfigError(
+                f"plan.routing: {plan.routing} has {found}; expected {wanted[0]}, {wanted[1]} and {wanted[2]}"
+            )
+        if recorded.tokens < 2 * tokens:
+            raise ConfigError(
+                f"plan.routing: {plan.routing} has {recorded.tokens} tokens; expected at least {2 * tokens}: "
+                "as many as a step has to fit the placement on, and those of the step"
+            )
+        first = tokens * (1 + plan.routing_step % (recorded.tokens // tokens - 1))
+        return recorded.part(0, tokens), recorded.part(first, first + tokens)
+    router = router_for(plan.routing, model.name)
+    return (
+        draw(model, router, plan.profile_tokens, seed=plan.seed, step=PROFILE_STEP),
+        draw(model, router, tokens, seed=plan.seed, step=plan.routing_step, drift=plan.routing_drift),
+    )
+
+
+def _chiplet_loads(profile: Routing, placement: Placement) -> np.ndarray[Any, np.dtype[np.int64]]:
+    loads = np.zeros((placement.layers, placement.chiplets), dtype=np.int64)
+    for layer, per_expert in enumerate(profile.loads()):
+        np.add.at(loads[layer], placement.chiplet_of[layer], per_expert)
+    return loads
+
+
+def _footprint(model: ModelSpec, plan: PlanSpec) -> dict[str, int]:
+    """Weights and gradients; activations are what one micro-batch saves, times all of them."""
+    tokens = int(plan.micro_batch) * plan.sequence
+    moe = model.moe
+    assert moe is not None
+    attention = modules.attention(model, int(plan.micro_batch), plan.sequence).saved_elements * model.layers
+    gates = 2 if model.gated else 1
+    routed = tokens * moe.top_k * (model.hidden + gates * moe.expert_inner) * model.moe_layers
+    saved = (attention + routed) * plan.bytes_per_element
+    return footprint(model, plan, saved, tokens * model.hidden * plan.bytes_per_element)
+
+
+def _remarks(
+    package: PackageSpec, model: ModelSpec, plan: PlanSpec, placement: Placement, by_class: Mapping[str, int]
+) -> list[str]:
+    remarks = []
+    needed, capacity = sum(by_class.values()), dram_capacity_bytes(package)
+    if capacity is not None and needed > capacity and not package.memory.enforce_capacity:
+        remarks.append(
+            f"DRAM capacity is not enforced: {needed / 2**30:.1f} GiB needed, {capacity / 2**30:.1f} GiB present"
+        )
+    cluster = model.expert_parameters * (placement.experts // placement.chiplets) * plan.bytes_per_element
+    room = package.chiplet.sram.weights_bytes
+    if room is not None and cluster > room:
+        remarks.append(
+            f"the experts of one chiplet and layer take {cluster / 2**20:.1f} MiB; its weight buffer has "
+            f"{room / 2**20:.1f} MiB"
+        )
+    remarks.append("tree: SRAM space is not followed task by task; one layer's weights and tokens are taken to fit")
+    return remarks
+
+
+def _notes(kept: Kept, placement: Placement, plan: PlanSpec) -> list[str]:
+    per_chiplet = plan.dispatch_copies == "per_chiplet"
+    copies = copies_per_token(kept, placement, per_chiplet)
+    notes = [f"routing: {kept.routing.origin}; placement {placement.kind}; {copies:.3f} copies per token in dispatch"]
+    dropped = int(kept.dropped.sum())
+    if kept.capacity is not None:
+        notes.append(f"capacity {kept.capacity} tokens per expert: {dropped} of {kept.routing.chosen.size} dropped")
+    return notes
