@@ -21,7 +21,8 @@ test: $(VENV)/.installed-dev ## the whole test suite, then the benchmarks alone
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --benchmark-disable -m "not long and not bench"
 	@$(BIN)/python -m pytest -q -p no:xdist -m "bench and not long" tests/bench
 
-bench: $(VENV)/.installed-dev ## the regression benchmarks
+bench: $(VENV)/.installed-dev ## the regression benchmarks: stored integers and speeds, then tests/bench
+	@$(BIN)/hecasim bench
 	@$(BIN)/python -m pytest -p no:xdist -m "bench and not long" tests/bench
 
 check: $(VENV)/.installed-dev ## lint, types, the house tests and test_tiny: under 20 s

@@ -3,61 +3,37 @@
 import time
 
 import pytest
-import simpy
 
+from hecasim.bench.cases import lone_ring
 from hecasim.sim import replay
-from hecasim.specs import load_package
-from hecasim.trace.task import COLLECTIVE, Body, BodyKind, Task, Trace
+from hecasim.sim.reference_loop import TIMEOUTS, timeouts_cpu_s
 
-LEAST_PER_CPU_S = 100_000
-BARE_TIMEOUTS_PER_CPU_S = 830_000
-"""Of the machine on which the least was set: together a ratio of 0.12."""
+LEAST_PER_CPU_S = 250_000
+BARE_TIMEOUTS_PER_CPU_S = 1_500_000
+"""Of the machine that the least is asked of: together a ratio of 0.167. Measured: 0.22 to 0.27 (0.55 of 2.0 million)."""
 LEAST_RATIO = LEAST_PER_CPU_S / BARE_TIMEOUTS_PER_CPU_S
-
-
-def bare_timeouts_per_s(count=100_000):
-    """Timeouts a CPU second of SimPy with nothing else in it."""
-    env = simpy.Environment()
-
-    def tick():
-        for _ in range(count):
-            yield env.timeout(1)
-
-    env.process(tick())
-    start = time.process_time()
-    env.run()
-    return count / (time.process_time() - start)
-
-
-def ring(rows, columns):
-    """One all-reduce over all tiles as a whole Trace, and a package of links only."""
-    tiles = tuple(range(rows * columns))
-    task = Task(id=0, kind=COLLECTIVE, label="ring", block="ffn", phase="forward", after=(), group="all",
-                algorithm="ring.all_reduce", size_bytes=len(tiles) * 4096)  # fmt: skip
-    options = {"ring": "unidirectional", "colours": "sequential", "chunks": 1, "segment_bytes": 1 << 40,
-               "dram_map": "row", "element_bytes": 2}  # fmt: skip
-    trace = Trace(
-        rows, columns, {"all": (tiles,)}, options, (BodyKind("ring", "ffn", "forward", (task,)),), (Body(0, 0, 0),)
-    )
-    return trace, load_package("oracle_8x8", {"topology.rows": rows, "topology.columns": columns})
 
 
 @pytest.mark.bench
 @pytest.mark.parametrize("side", [8, 16])
-def test_links_pass_a_tenth_of_a_million_messages_a_cpu_second(benchmark, side):
-    trace, package = ring(side, side)
-    ratios = []
+def test_the_plain_engine_passes_a_quarter_of_a_million_messages_a_cpu_second(benchmark, capsys, side):
+    trace, package = lone_ring(side, side)
+    bare_s, spent_s = [], []
 
     def run():
-        bare = bare_timeouts_per_s()
+        bare_s.append(timeouts_cpu_s())
         start = time.process_time()
-        log = replay(trace, package)
-        spent = time.process_time() - start
+        log = replay(trace, package, fold=False)
+        spent_s.append(time.process_time() - start)
         transfers = sum(lane.segments for lane in log.lanes if lane.kind == "link")
         assert transfers == 2 * (side**2 - 1) * side**2
-        ratios.append((transfers / spent / bare, transfers / spent, bare))
 
-    benchmark.pedantic(run, rounds=3 if side == 8 else 2, iterations=1)
-    ratio, transfers_per_s, bare = max(ratios)
-    benchmark.extra_info.update(ratio_to_bare_timeouts=ratio, transfers_per_cpu_s=transfers_per_s, bare_per_cpu_s=bare)
+    benchmark.pedantic(run, rounds=8 if side == 8 else 3, iterations=1)
+    bare_per_s = TIMEOUTS / min(bare_s)
+    transfers_per_s = 2 * (side**2 - 1) * side**2 / min(spent_s)
+    ratio = transfers_per_s / bare_per_s
+    benchmark.extra_info.update(ratio=ratio, transfers_per_cpu_s=transfers_per_s, bare_per_cpu_s=bare_per_s)
+    with capsys.disabled():
+        said = f"{transfers_per_s:,.0f} link transfers per CPU second, {ratio:.3f} of {bare_per_s:,.0f} bare timeouts"
+        print(f"\nring of {side**2}, plain engine: {said}")  # noqa: T201 - a figure to read, beside the assertion
     assert ratio >= LEAST_RATIO
