@@ -10,7 +10,7 @@ from hecasim.sim.reference_loop import TIMEOUTS, timeouts_cpu_s
 
 LEAST_PER_CPU_S = 250_000
 BARE_TIMEOUTS_PER_CPU_S = 1_500_000
-"""Of the machine that the least is asked of: together a ratio of 0.167. Measured: 0.22 to 0.27 (0.55 of 2.0 million)."""
+"""Of the machine that the least is asked of: together a ratio of 0.167. Measured: 0.22 to 0.27."""
 LEAST_RATIO = LEAST_PER_CPU_S / BARE_TIMEOUTS_PER_CPU_S
 
 
