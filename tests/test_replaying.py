@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hecasim import load_package
-from hecasim.errors import ConfigError
+from hecasim.errors import ConfigError, InfeasiblePlan, Stalled
 from hecasim.parallel import METHODS
 from hecasim.replaying import package_of, read_trace, replay_trace
 from hecasim.run import simulate
@@ -38,6 +38,25 @@ def test_a_written_trace_replays_to_the_same_document(tmp_path, method, schedule
     assert without_host(replay_trace(trace, inputs[0])) == without_host(fast)
     if overlap == "micro_batch":
         assert replay_trace(trace, inputs[0], engine="plain")["step_time_ps"] == fast["step_time_ps"]
+
+
+@pytest.mark.parametrize("overlap", ["none", "micro_batch", "chunk"])
+def test_a_plan_that_was_only_warned_of_replays_in_the_room_it_was_given(tmp_path, overlap):
+    """A task larger than the pool is refused and tasks that fill it stall, unless the pool is as wide as in the run."""
+    package, model, plan = tiny_inputs(tmp_path, capacity="warn", overlap=overlap, token_tile=64)
+    short = load_package(package, {"chiplet.sram.activations": "12 KiB"})
+    first = simulate(short, model, plan)
+    assert any(line.startswith("activation SRAM exceeded") for line in first["simulation"]["approximations"])
+    write(build_trace(short, model, plan), tmp_path / "step.jsonl")
+    trace = read(tmp_path / "step.jsonl")
+    for engine in ("fast", "plain"):
+        again = replay_trace(trace, short, engine=engine)
+        assert again["step_time_ps"] == first["step_time_ps"]
+        assert again["memory"] == first["memory"]
+    assert without_host(replay_trace(trace, short)) == without_host(first)
+    trace.about["inputs"]["plan"]["capacity"] = "refuse"
+    with pytest.raises((InfeasiblePlan, Stalled)):
+        replay_trace(trace, short)
 
 
 def test_the_analytic_rung_replays_too(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from hecasim.run import simulate
 from hecasim.specs import load_package
-from hecasim.variants import WATERFALL, freed, ideal, waterfall, what_if
+from hecasim.variants import RESOURCES, WATERFALL, freed, ideal, waterfall, what_if
 from tests.tiny import tiny_inputs
 
 DOUBLED = {  # as a user would write them, beside the tiny package
@@ -43,7 +43,17 @@ def test_doubling_in_what_if_is_a_separate_run_with_the_doubled_resource(tmp_pat
     }
     found = what_if(package, model, plan)
     assert found == separate
+    assert list(found) == list(RESOURCES) == ["core", "nop", "dram", "sram"]
     assert len(set(found.values())) > 1
+
+
+def test_each_resource_is_really_doubled(tmp_path):
+    """Where each of the four holds the step back, doubling any one of them makes it shorter."""
+    package, model, plan = inputs(tmp_path, "separate ports")
+    package = load_package(package, {"chiplet.sram.core_bandwidth": "64 GB/s"})
+    step = simulate(package, model, plan)["step_time_ps"]
+    for resource, ps in what_if(package, model, plan).items():
+        assert ps < step, resource
 
 
 @kinds

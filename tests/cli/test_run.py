@@ -1,12 +1,15 @@
 """`hecasim run`: words become specs, results become a table, a document or a directory."""
 
 import json
+import re
+from typing import get_args
 
 import pytest
 
-from hecasim.errors import InfeasiblePlan, Stalled
-from hecasim.specs import load_plan, load_study
-from tests.tiny import PACKAGE
+from hecasim.cli.options import Fidelity
+from hecasim.errors import ConfigError, InfeasiblePlan, Stalled
+from hecasim.specs import PlanSpec, load_plan, load_study
+from tests.tiny import PACKAGE, write_inputs
 
 NO_FIT = InfeasiblePlan("SRAM per die", 2048, 1024, ["a smaller micro_batch"])
 
@@ -119,6 +122,74 @@ def test_a_method_that_does_not_fit_is_a_row_and_exit_code_3(call, simulation, c
     assert "no fit" in call("run", comparison).out
 
 
+GRID = ConfigError("plan.method: megatron needs a square grid")
+
+
+def test_a_method_that_the_grid_refuses_is_a_row_and_the_others_run(call, simulation, comparison, tmp_path):
+    simulation.raises["megatron"] = GRID
+    answer = call("run", comparison, "--json", "--out", tmp_path / "out")
+    assert answer.code == 0
+    refused, ran = json.loads(answer.out)["rows"]
+    assert refused == {"method": "megatron", "refused": True, "message": str(GRID)}
+    assert ran["inputs"]["plan"]["method"] == "hecaton"
+    assert (tmp_path / "out" / "hecaton" / "result.json").is_file()
+    shown = call("run", comparison).out
+    assert "no run" in shown
+    assert f"megatron does not run: {GRID}" in shown
+
+
+def test_where_the_grid_refuses_every_method_the_input_is_wrong(call, simulation, comparison):
+    simulation.raises |= {"megatron": GRID, "hecaton": ConfigError("plan.batch: found 3")}
+    answer = call("run", comparison)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f"hecasim: {GRID}\nplan.batch: found 3\n"
+
+
+def test_a_refused_method_is_a_row_of_previews_and_of_comparisons_of_runs_too(call, tmp_path):
+    study, out = write_inputs(tmp_path, ["optimus", "hecaton"]), tmp_path / "out"
+    wide = ["--set", "package.topology.columns=4"]
+    assert call("run", study, *wide, "--quiet", "--out", out).code == 0
+    compared = json.loads(call("compare", out, out, "--json").out)
+    assert "refused" in json.dumps(compared)
+    answer = call("run", study, *wide, "--dry", "--json")
+    assert answer.code == 0
+    refused, ran = json.loads(answer.out)["rows"]
+    assert refused["refused"] is True
+    assert "optimus needs a square grid" in refused["message"]
+    assert ran["token_tile"] > 0
+
+
+def test_a_single_run_that_the_grid_refuses_is_exit_code_2(call, simulation, study):
+    simulation.raises["hecaton"] = GRID
+    assert call("run", study).code == 2
+
+
+def test_a_changed_package_says_so_in_its_name(call, simulation, study):
+    def name(*words):
+        return json.loads(call("run", study, "--json", *words).out)["inputs"]["package"]["name"]
+
+    assert name() == name("--set", "plan.batch=2") == "tiny_2x2"
+    assert name("--set", "package.link.latency=2 ns") == "tiny_2x2 (changed)"
+    assert name("--set", "package.link.latency=2 ns", "--set", "package.name=mine") == "mine"
+    assert "on tiny_2x2 (changed)" in call("run", study, "--set", "package.link.latency=2 ns").out
+
+
+def test_a_changed_package_can_be_run_again_under_its_name(call, simulation, study, tmp_path):
+    assert call("run", study, "--set", "package.link.latency=2 ns", "--out", tmp_path / "one").code == 0
+    assert call("run", tmp_path / "one" / "inputs.yaml", "--set", "package.link.latency=3 ns").code == 0
+    first, again = (asked.package for asked in simulation.calls)
+    assert (first.name, again.name) == ("tiny_2x2 (changed)",) * 2
+    assert (first.link.latency_ps, again.link.latency_ps) == (2000, 3000)
+
+
+def test_the_help_of_fidelity_names_what_there_is():
+    known = get_args(PlanSpec.model_fields["fidelity"].annotation)
+    (about,) = Fidelity.__metadata__
+    words = re.findall(r"\w+", about.help)
+    assert all(name in words for name in known)
+    assert [name for name in ("analytic", "message", "packet") if name in words and name not in known] == []
+
+
 def test_a_single_run_that_does_not_fit_says_what_would_help(call, simulation, study):
     simulation.raises["hecaton"] = NO_FIT
     answer = call("run", study, "--json")
@@ -198,5 +269,26 @@ def test_a_package_written_inline_takes_another_memory(call, simulation, tmp_pat
 
 def test_quiet_says_only_the_answer(call, simulation, study, tmp_path):
     answer = call("run", study, "--quiet", "--out", tmp_path / "one")
-    assert "wrote" not in answer.out
     assert answer.err == ""
+    assert "step time" in answer.out
+    loud = call("run", study).out
+    for note in ("Approximations", "capacity: warn", "Simulated with"):
+        assert note in loud
+        assert note not in answer.out
+    assert "wrote" not in answer.out
+
+
+def test_quiet_leaves_the_table_of_a_comparison_alone(call, simulation, comparison):
+    loud, quiet = call("run", comparison).out, call("run", comparison, "--quiet").out
+    for note in ("Approximations", "capacity: warn", "speed-up and energy gain:"):
+        assert note in loud
+        assert note not in quiet
+    assert "1.00x" in quiet
+
+
+def test_json_of_a_comparison_has_the_energy_ratios_with_and_without_static_energy(call, simulation, comparison):
+    document = json.loads(call("run", comparison, "--json").out)
+    gains = document["energy_gain"]
+    first, second = (row["energy_j"]["total"] for row in document["rows"])
+    assert gains["hecaton"] == {"with_static": first / second, "without_static": first / second}
+    assert gains["megatron"] == {"with_static": 1.0, "without_static": 1.0}

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def test_the_trace_of_the_named_inputs_is_written(call, simulation, study, tmp_path):
     target = tmp_path / "new" / "step.jsonl"
@@ -31,6 +33,15 @@ def test_a_trace_is_not_overwritten_without_force(call, simulation, study, tmp_p
     assert target.read_text() == "precious"
     assert call("trace", study, "-o", target, "--force").code == 0
     assert target.read_text() == "trace of hecaton\n"
+
+
+@pytest.mark.parametrize("form", ["hecasim", "chakra"])
+def test_a_dash_is_no_file_name(call, simulation, study, tmp_path, monkeypatch, form):
+    monkeypatch.chdir(tmp_path)
+    answer = call("trace", study, "-o", "-", "--format", form)
+    assert (answer.code, answer.out, simulation.calls) == (2, "", [])
+    assert answer.err == "hecasim: -: files and directories are not written to stdout; expected another name\n"
+    assert not (tmp_path / "-").exists()
 
 
 def test_a_trace_without_a_file_name_is_a_usage_error(call, simulation, study):

@@ -165,7 +165,7 @@ def test_each_attention_chiplet_has_an_exchange_of_its_own():
 @pytest.mark.parametrize(
     ("grid", "members", "options", "said"),
     [
-        (make("mesh", 3, 3), MEMBERS, {"tile_bytes": DIRECT}, "found a grid; expected a package whose topology is a tree"),
+        (make("mesh", 3, 3), MEMBERS, {"tile_bytes": DIRECT}, "found a grid; expected a package whose topology is a"),
         (TREE, MEMBERS, {}, "found no tile_bytes"),
         (TREE, MEMBERS, {"tile_bytes": (1, 2, 3)}, r"expected one number per tile \(9\)"),
         (TREE, (1, 3), {"tile_bytes": DIRECT}, "expected one attention chiplet, switches, chiplets"),

@@ -10,15 +10,21 @@ from hypothesis import strategies as st
 from hecasim.errors import ConfigError
 from hecasim.topologies import TOPOLOGIES, Topology, make
 
+GRIDS = ("mesh", "torus")
 SHAPES = [(1, 1), (1, 2), (2, 1), (1, 5), (6, 1), (2, 2), (2, 3), (3, 3), (4, 4), (3, 6), (5, 4)]
+TREES = [(1, 1, 1), (1, 4, 4), (2, 1, 3), (2, 3, 2), (4, 4, 1), (4, 3, 2), (2, 5, 3)]
+CASES = [(kind, shape) for kind in TOPOLOGIES for shape in (SHAPES if kind in GRIDS else TREES)]
+every_case = pytest.mark.parametrize(("kind", "shape"), CASES)
 
-kinds = st.sampled_from(sorted(TOPOLOGIES))
+kinds = st.sampled_from(GRIDS)
 sides = st.integers(1, 7)
+trees = st.tuples(st.sampled_from((1, 2, 4)), st.integers(1, 5), st.integers(1, 4))
 
 
 @st.composite
 def topologies(draw):
-    return make(draw(kinds), draw(sides), draw(sides))
+    kind = draw(st.sampled_from(sorted(TOPOLOGIES)))
+    return make(kind, *draw(st.tuples(sides, sides) if kind in GRIDS else trees))
 
 
 @st.composite
@@ -45,14 +51,24 @@ def test_an_unknown_topology_is_answered_with_the_nearest_name():
         make("mesch", 2, 2)
 
 
-@pytest.mark.parametrize("kind", TOPOLOGIES)
-def test_a_topology_without_tiles_is_refused(kind):
+def test_every_topology_stands_in_the_cases():
+    assert {kind for kind, _ in CASES} == set(TOPOLOGIES)
+
+
+@every_case
+def test_a_topology_without_tiles_is_refused(kind, shape):
     with pytest.raises(ConfigError, match="at least 1"):
-        make(kind, 0, 3)
+        make(kind, *shape[:-1], 0)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("kind", TOPOLOGIES)
+@every_case
+def test_every_tile_has_a_role_and_a_name_of_its_own(kind, shape):
+    topology = make(kind, *shape)
+    assert topology.size == topology.rows * topology.columns == len(topology.roles)
+    assert len({topology.name_of(tile) for tile in range(topology.size)}) == topology.size
+
+
+@every_case
 def test_links_come_in_both_directions_once_and_in_order(kind, shape):
     topology = make(kind, *shape)
     assert list(topology.links) == sorted(set(topology.links))
@@ -61,8 +77,7 @@ def test_links_come_in_both_directions_once_and_in_order(kind, shape):
     assert [topology.link_number[link] for link in topology.links] == list(range(len(topology.links)))
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("kind", TOPOLOGIES)
+@every_case
 def test_a_route_is_a_shortest_chain_of_real_links_from_source_to_target(kind, shape):
     topology = make(kind, *shape)
     for source in range(topology.size):
@@ -110,7 +125,7 @@ def test_orders_visit_each_member_once_and_do_not_depend_on_how_members_are_list
         assert order(members)[0] == min(members)
 
 
-@pytest.mark.parametrize("kind", TOPOLOGIES)
+@pytest.mark.parametrize("kind", GRIDS)
 @pytest.mark.parametrize("across", [True, False])
 @pytest.mark.parametrize("n", range(2, 17))
 def test_no_link_carries_two_steps_of_the_ring_of_a_whole_line(kind, across, n):

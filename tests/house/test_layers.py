@@ -24,7 +24,7 @@ FLOORS = (
     ("results",),
     ("run",),
     ("replaying",),
-    ("variants", "explore", "sweep", "validate", "reproduce", "report"),
+    ("variants", "explore", "sweep", "validate", "reproduce", "report", "bench", "probe"),
     ("cli",),
     ("__main__",),
 )
@@ -39,6 +39,7 @@ DOORS = {
     "typer": ("cli/",),
     "rich": ("cli/", "report/"),
     "google": ("trace/chakra/",),
+    "matplotlib": ("bench/curves.py",),
 }
 
 

@@ -65,8 +65,35 @@ def test_more_arrays_never_cost_time(one, count, arrays, m, n, k):
 
 @given(cores, sizes, sizes, sizes)
 def test_a_product_moves_at_least_its_operands_and_result(one, m, n, k):
-    chiplet = load_package("hecaton_4x4_standard").chiplet.model_copy(update={"core": one})
+    chiplet = load_package("hecaton_4x4_standard").chiplet.model_copy(update={"tile_core": one})
     assert operand_elements(chiplet, 1, m, n, k) >= m * k + k * n + m * n
+
+
+@given(cores, sizes, sizes, sizes, st.integers(2, 8), st.booleans())
+def test_fed_together_and_added_beside_them_arrays_read_no_more_and_no_less_than_once(one, m, n, k, arrays, tree):
+    chiplet = load_package("hecaton_4x4_standard").chiplet
+    shared = one.model_copy(update={"broadcast": arrays, "adder_tree": tree})
+    alone, together = (chiplet.model_copy(update={"tile_core": each}) for each in (one, shared))
+    elements = operand_elements(together, 1, m, n, k)
+    assert m * k + k * n + m * n <= elements <= operand_elements(alone, 1, m, n, k)
+    assert gemm_cycles(one, 1, m, n, k) == gemm_cycles(shared, 1, m, n, k)
+
+
+def test_sixteen_arrays_that_share_inputs_and_an_adder_tree_read_inputs_once_per_sixteen_column_folds():
+    """512 x 256 by 256 x 512 on arrays of 16 x 16: 32 column folds are two reads of the left operand."""
+    chiplet = load_package("mozart_qwen3_hbm2").chiplet
+    assert operand_elements(chiplet, 1, 512, 512, 256) == 2 * 512 * 256 + 256 * 512 + 512 * 512
+
+
+def test_the_tiles_of_a_die_work_as_one():
+    """36 tiles of 16 arrays of 16 x 16 at 1 GHz; 32 GB/s and 2.265 MB of SRAM each."""
+    chiplet = load_package("mozart_qwen3_hbm2").chiplet
+    assert chiplet.core.peak_flop_per_s == 36 * 16 * 256 * 2 * 10**9
+    assert chiplet.core.vector_lanes == 36 * chiplet.tile_core.vector_lanes
+    assert chiplet.sram.operand_bytes_per_s == 36 * 32 * 10**9
+    assert chiplet.sram.weights_bytes + chiplet.sram.activations_bytes == 36 * 2_265_000
+    ideal = load_package("oracle_8x8", {"chiplet.tiles": 3}).chiplet
+    assert (ideal.core.peak_flop_per_s, ideal.sram.weights_bytes) == (3 * 10**13, None)
 
 
 def test_a_slow_sram_port_sets_the_duration():
@@ -79,8 +106,8 @@ def test_a_slow_sram_port_sets_the_duration():
 def test_vector_work_follows_the_arrays_in_whole_cycles():
     chiplet = load_package("hecaton_4x4_standard").chiplet
     chiplet = chiplet.model_copy(update={
-        "core": core(4, 4, "os", vector_lanes=4),
-        "sram": chiplet.sram.model_copy(update={"core_bandwidth_bytes_per_s": None}),
+        "tile_core": core(4, 4, "os", vector_lanes=4),
+        "tile_sram": chiplet.tile_sram.model_copy(update={"core_bandwidth_bytes_per_s": None}),
     })  # fmt: skip
     product = duration_ps(chiplet, Work(((1, 4, 4, 10),), 0), 2)
     assert product == 16 * 1000

@@ -57,10 +57,12 @@ def test_a_plan_that_only_warns_runs_and_remarks_on_it(tmp_path):
     assert any("DRAM capacity of the package exceeded" in remark for remark in remarks)
 
 
-def test_capacity_that_is_not_enforced_is_not_mentioned(tmp_path):
+def test_capacity_that_is_not_enforced_refuses_nothing_and_is_remarked_on(tmp_path):
     package, model, plan = too_small(tmp_path)
     prepared = prepare(load_package(package, {"memory.enforce_capacity": False}), model, plan)
-    assert not any("DRAM" in remark for remark in prepared.remarks)
+    assert any("DRAM capacity of the package is not enforced" in remark for remark in prepared.remarks)
+    package = load_package(package, {"memory.capacity": "1 TiB", "memory.enforce_capacity": False})
+    assert not any("DRAM" in remark for remark in prepare(package, model, plan).remarks)
 
 
 def test_the_70b_with_adam_does_not_fit_256_dies_and_exits_3(capsys):

@@ -20,8 +20,8 @@ from hecasim.sim import replay
 from hecasim.specs import ModelSpec, PackageSpec
 from hecasim.trace import Trace, assemble, prepare
 from hecasim.trace.log import Log
-from hecasim.trace.play import Order, Play
-from hecasim.trace.task import COLLECTIVE, Body, BodyKind, Task
+from hecasim.trace.play import Body, Order, Play, order_of
+from hecasim.trace.task import COLLECTIVE, BodyKind, Task
 
 LLAMAS = ("tinyllama-1.1b", "llama2-7b", "llama2-70b", "llama3.1-405b")
 PASSES = ("forward", "backward")
@@ -103,10 +103,10 @@ def counted(
             if task.kind != COLLECTIVE or task.block not in BLOCKS or (not operands and moves_attention_operands(task)):
                 continue
             one = counter.count(task)
-            assert times == 1, "one layer, one micro-batch"
             sent, crossed, labels = found.get((task.block, task.phase), (0, 0, {}))
-            labels = labels | {task.label: labels.get(task.label, 0) + one.sent_bytes}
-            found[task.block, task.phase] = (sent + one.sent_bytes, crossed + int(one.link_bytes.sum()), labels)
+            labels = labels | {task.label: labels.get(task.label, 0) + one.sent_bytes * times}
+            crossed += int(one.link_bytes.sum()) * times
+            found[task.block, task.phase] = (sent + one.sent_bytes * times, crossed, labels)
     return found
 
 
@@ -123,7 +123,7 @@ def one_task(package: PackageSpec, task: Task, groups: dict[str, Any], **options
     }  # fmt: skip
     grid = package.topology
     body = BodyKind("alone", task.block, task.phase, (task,))
-    return Trace(grid.rows, grid.columns, groups, base | options, (body,), (Body(0, 0, 0),))
+    return Trace(grid.rows, grid.columns, groups, base | options, (body,), order_of([Body(0, 0, 0)]))
 
 
 def collective(package: PackageSpec, algorithm: str, members: Any, size_bytes: int, **options: Any) -> Log:

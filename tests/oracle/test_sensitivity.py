@@ -53,8 +53,9 @@ def parts(size, grid, regather=True, simulated=True, **changes):
                 compute, nop = compute + row.compute_ps, nop + row.nop_ps
             else:
                 counter = Counter(trace, package)
-                spans = [counter.count(task).core_ps for task in alone(trace, block, phase).kinds[0].tasks]
-                compute += sum(int(span.max()) for span in spans if span is not None)
+                for kind, times in alone(trace, block, phase).counted_kinds():
+                    spans = [counter.count(task).core_ps for task in kind.tasks]
+                    compute += times * sum(int(span.max()) for span in spans if span is not None)
     return compute / MS, nop / MS
 
 

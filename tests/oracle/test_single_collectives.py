@@ -6,7 +6,8 @@ import pytest
 
 from hecasim import load_package
 from hecasim.sim import replay
-from hecasim.trace.task import COLLECTIVE, DRAM_READ, DRAM_WRITE, Body, BodyKind, Task
+from hecasim.trace.play import Body, order_of
+from hecasim.trace.task import COLLECTIVE, DRAM_READ, DRAM_WRITE, BodyKind, Task
 from tests.oracle.steps import collective, collectives, one_task, oracle
 
 HOP = 10_000  # ps: 10 ns
@@ -259,6 +260,6 @@ def test_a_body_of_two_independent_messages_is_as_long_as_the_longer():
     trace = one_task(package, tasks[0], table)
     both = type(trace)(
         trace.rows, trace.columns, table, trace.options, (BodyKind("both", "attention", "forward", tasks),),
-        (Body(0, 0, 0),),
+        order_of([Body(0, 0, 0)]),
     )  # fmt: skip
     assert replay(both, package).step_ps == 3 * HOP + wire(3_000_000)

@@ -5,7 +5,8 @@ from hecasim.sim.clock import Clock
 from hecasim.sim.lane import Segment, segments_of
 from hecasim.sim.station import Station
 from hecasim.specs import load_package
-from hecasim.trace.task import COLLECTIVE, COMPUTE, Body, BodyKind, Task, Trace
+from hecasim.trace.play import Body, order_of
+from hecasim.trace.task import COLLECTIVE, COMPUTE, BodyKind, Task, Trace
 
 NS = 1000
 
@@ -59,7 +60,15 @@ def collective(number, algorithm, size_bytes, after=(), group="all", **more):
 def trace_of(rows, columns, kinds, bodies=None, **options):
     """A Trace whose bodies play *kinds* (lists of tasks) in turn."""
     made = tuple(BodyKind(f"kind {number}", "ffn", "forward", tuple(tasks)) for number, tasks in enumerate(kinds))
-    played = tuple(Body(kind, 0, place) for place, kind in enumerate(bodies or range(len(made))))
+    played = order_of([Body(kind, 0, place) for place, kind in enumerate(bodies or range(len(made)))])
     chosen = {"ring": "unidirectional", "colours": "sequential", "chunks": 8, "segment_bytes": 1 << 40,
               "dram_map": "row", "element_bytes": 2} | options  # fmt: skip
     return Trace(rows, columns, {"all": (tuple(range(rows * columns)),)}, chosen, made, played)
+
+
+def tree(attention, groups, chiplets, **changes):
+    """A tree on which only links take time."""
+    shape = {"topology.kind": "tree", "topology.attention": attention, "topology.groups": groups,
+             "topology.chiplets": chiplets}  # fmt: skip
+    parts = {"memory.attached": "tree", "switch.reduction_bandwidth": "unlimited"}
+    return load_package("oracle_8x8", shape | parts | changes)

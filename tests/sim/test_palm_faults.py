@@ -103,6 +103,8 @@ CHANGES = {
     "energy.mac": "9 pJ", "energy.vector_op": "9 pJ", "energy.sram": "9 pJ/b", "energy.static_per_chiplet": "9 W",
     "energy.phy_idle_per_link": "1 W", "memory.background_per_channel": "9 W",
     "chiplet.sram.ports": "shared", "chiplet.sram.port_bandwidth": "9 GB/s", "chiplet.reduction": "vector",
+    "chiplet.tiles": 2, "chiplet.core.broadcast": 4, "chiplet.core.adder_tree": True, "link.wires": 2,
+    "energy.sram_link": "1 pJ/b",
 }  # fmt: skip
 BESIDE = {
     "topology.columns": {"topology.columns": 2},
@@ -111,10 +113,11 @@ BESIDE = {
 }
 """What must be otherwise for a key to have its say."""
 INERT = {"name", "description", "memory.kind", "chiplet.core.kind", "memory.enforce_capacity",
-         "area", "cost", "memory.price"}  # fmt: skip
+         "area", "cost", "memory.price", "switch", "root_link", "memory.root_stacks"}  # fmt: skip
 """Names say nothing; a kind chooses which other keys there are; capacity is enforced only where it is exceeded.
 
 Area and cost are tables that this package has not; `tests/results` moves every key of theirs, the price of DRAM too.
+Switches, root links and root stacks are parts of a tree; `tests/sim/test_tree.py` moves theirs.
 """
 
 

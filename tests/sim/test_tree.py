@@ -1,4 +1,4 @@
-"""A tree of chiplets in the engine: exact times by hand, memory at the switches, sums, and nobody who waits for ever."""
+"""A tree of chiplets in the engine: exact times by hand, memory at the switches, sums; nobody waits for good."""
 
 import json
 from dataclasses import replace
@@ -16,8 +16,11 @@ from hecasim.replaying import replay_trace
 from hecasim.sim import replay
 from hecasim.specs import load_package, load_plan
 from hecasim.topologies import SWITCH, topology_of
+from hecasim.trace import file
+from hecasim.trace.chakra import write_chakra
 from hecasim.trace.task import DRAM_READ, DRAM_WRITE, After, Task
-from tests.sim.parts import NS, collective, compute, trace_of, tree
+from hecasim.variants import doubled, freed
+from tests.sim.parts import NS, collective, compute, oracle, trace_of, tree
 
 HOP = 10 * NS
 WIRE = 1000 * NS
@@ -132,6 +135,18 @@ def on_chiplets(task, package):
     return replace(task, work=(*task.work, Work((), 0)), work_of=tuple(int(role == SWITCH) for role in roles))
 
 
+@pytest.mark.parametrize("entry", [0, ONE])
+def test_the_analytic_rung_waits_for_what_is_sent(entry):
+    """Out, work and back, one after another: all but the chunk that a switch keeps back."""
+    package = tree(1, 1, 1)
+    tasks = [exchange("dispatch", (0, entry, ONE)), on_chiplets(compute(1, 2_000_000, [After(0, 0)]), package),
+             exchange("combine", (0, entry, ONE), 2, after=[After(0, 1)])]  # fmt: skip
+    trace = trace_of(1, 3, [tasks])
+    assert estimate(trace, package)[0].step_ps == 2 * (2 * HOP + WIRE) + 200 * NS
+    kept_back = 2 * WIRE // 8 if entry else 0
+    assert replay(trace, package).step_ps == 2 * (2 * HOP + WIRE) + 200 * NS + kept_back
+
+
 def test_work_for_a_switch_is_refused():
     package = tree(1, 2, 2)
     trace = trace_of(1, 7, [[compute(0, 2000)]])
@@ -188,8 +203,49 @@ def test_weights_and_tokens_meet_on_the_link_of_a_chiplet():
 def test_capacity_that_is_not_enforced_is_remarked_on():
     package = load_package("mozart_qwen3_hbm2")
     excess = check_capacity(package, load_plan({}), {"weights": 58 * 10**9})
-    assert excess == "DRAM capacity of the package is not enforced: 54.0 GiB (weights 54.0 GiB) needed, 48.0 GiB present"
+    said = "DRAM capacity of the package is not enforced: 54.0 GiB (weights 54.0 GiB) needed, 48.0 GiB present"
+    assert excess == said
     assert check_capacity(package, load_plan({}), {"weights": 10**9}) is None
+
+
+# Files and variants ---------------------------------------------------------------------------------------------------
+
+
+def test_a_written_step_on_a_tree_replays_to_the_same_integers(tmp_path):
+    package = tree(1, 2, 2, **MEMORY)
+    trace = small_trace(package)
+    path = tmp_path / "step.jsonl"
+    path.write_text("".join(f"{line}\n" for line in file.lines(trace)))
+    assert file.read(path) == trace
+    assert outcome(replay_trace(file.read(path), package)) == outcome(replay_trace(trace, package))
+
+
+def test_a_step_on_a_tree_does_not_replay_on_a_grid(tmp_path):
+    with pytest.raises(ConfigError, match=r"tree\.dispatch: found a grid; expected a package whose topology is a tree"):
+        replay_trace(small_trace(tree(1, 2, 2)), oracle(1, 7))
+
+
+def test_chakra_has_no_collective_of_unequal_members(tmp_path):
+    with pytest.raises(ConfigError, match=r"is a tree\.dispatch; Chakra has no collective of unequal members"):
+        write_chakra(small_trace(tree(1, 2, 2)), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_twice_the_rate_of_a_mozart_package_is_twice_that_of_every_tile_and_wire():
+    package = load_package("mozart_qwen3_hbm2", ROOT_LINK)
+    core, nop, sram = (doubled(package, resource) for resource in ("core", "nop", "sram"))
+    assert core.chiplet.core.peak_flop_per_s == 2 * package.chiplet.core.peak_flop_per_s
+    assert nop.link.payload_bytes_per_s == 2 * package.link.payload_bytes_per_s
+    assert nop.root_link.payload_bytes_per_s == 2 * package.root_link.payload_bytes_per_s
+    assert sram.chiplet.sram.operand_bytes_per_s == 2 * package.chiplet.sram.operand_bytes_per_s
+    assert (core.link, nop.chiplet, sram.memory) == (package.link, package.chiplet, package.memory)
+
+
+def test_a_free_network_leaves_only_picoseconds_of_an_exchange():
+    package = tree(1, 2, 2, **ROOT_LINK | {"switch.latency": "4 ns", "switch.reduction_bandwidth": "1 GB/s"})
+    for name in ("dispatch", "combine"):
+        task = exchange(name, (0, ONE, ONE, *4 * [ONE]))
+        assert time_of(freed(package, ["nop"]), task) < 100 < time_of(package, task)
 
 
 # The Result -----------------------------------------------------------------------------------------------------------
@@ -203,12 +259,16 @@ CHANGES = {
 }  # fmt: skip
 
 
-def small_step(package):
+def small_trace(package):
     """Weights come, tokens go out, are worked on and come back added."""
     tasks = [dram(DRAM_READ, (50_000, 0, 0, *4 * [30_000])), exchange("dispatch", (0, ONE, ONE, *4 * [ONE]), 1),
              on_chiplets(compute(2, 2_000_000, [After(0, 0), After(0, 1)]), package),
              exchange("combine", (0, ONE, ONE, *4 * [ONE]), 3, after=[After(0, 2)])]  # fmt: skip
-    return replay_trace(trace_of(1, 7, [tasks]), package)
+    return trace_of(1, 7, [tasks])
+
+
+def small_step(package):
+    return replay_trace(small_trace(package), package)
 
 
 def outcome(result):
@@ -243,6 +303,21 @@ def test_a_result_names_tiles_by_their_roles_and_counts_only_cores_as_peak():
     assert result["hfu"] == pytest.approx(flops / (5 * 10**13 * result.step_time_s))
     assert "attention 0->switch 1,link," in result.tables()["links.csv"]
     assert "switch 1->expert 1.0,link," in result.tables()["links.csv"]
+
+
+def test_the_breakdown_by_role_adds_up_to_the_step_in_each_and_to_the_whole():
+    result = small_step(tree(1, 2, 2, **MEMORY))
+    classes = ("compute_s", "exposed_nop_s", "exposed_dram_s", "bubble_s", "idle_s")
+    whole, roles = result["breakdown"], result["breakdown"]["by_role"]
+    assert list(roles) == ["attention", "switch", "expert"]
+    for shares in roles.values():
+        assert sum(shares[key] for key in classes) == pytest.approx(result.step_time_s)
+    for key in (*classes, "nop_s", "dram_s"):
+        mean = (roles["attention"][key] + 2 * roles["switch"][key] + 4 * roles["expert"][key]) / 7
+        assert whole[key] == pytest.approx(mean)
+    assert roles["switch"]["compute_s"] == 0 < roles["expert"]["compute_s"]
+    grid = replay_trace(trace_of(1, 2, [[compute(0, 2000)]]), oracle(1, 2))
+    assert "by_role" not in grid["breakdown"]
 
 
 def test_a_timeline_names_tiles_by_their_roles():

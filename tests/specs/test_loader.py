@@ -125,7 +125,7 @@ def test_any_package_survives_being_written_out(bandwidth, latency, energy, capa
     whole = load_package("oracle_8x8").model_dump()
     whole["link"] |= {"bandwidth_bytes_per_s": bandwidth, "latency_ps": latency, "energy_j_per_bit": energy}
     whole["link"]["payload_efficiency"] = efficiency
-    whole["chiplet"]["sram"]["weights_bytes"] = capacity
+    whole["chiplet"]["tile_sram"]["weights_bytes"] = capacity
     whole["energy"]["mac_j"] = energy
     package = PackageSpec.model_validate(whole)
     assert load_package(resolved(package)) == package
@@ -162,13 +162,27 @@ def test_an_ideal_memory_costs_nothing():
     memory = load_package("oracle_8x8").memory
     assert (memory.bandwidth_bytes_per_s, memory.capacity_bytes) == (None, None)
     assert (memory.latency_ps, memory.energy_j_per_bit) == (0, 0)
-    assert sorted(memories()) == names("memories") == ["ddr5_6400", "hbm2_2000", "ideal"]
+    assert sorted(memories()) == names("memories") == ["ddr5_6400", "hbm2_2000", "ideal", "ssd_pcie5"]
 
 
 def test_changing_the_core_kind_leaves_the_other_kinds_keys_behind():
     core = load_package(STANDARD, {"chiplet.core.kind": "ideal", "chiplet.core.peak": "10 TFLOP/s"}).chiplet.core
     assert core.kind == "ideal"
     assert core.peak_flop_per_s == 10**13
+
+
+def test_a_grid_of_another_kind_keeps_its_sides_and_a_tree_leaves_them_behind():
+    torus = load_package("hecaton_4x4_standard", {"topology.kind": "torus"}).topology
+    assert (torus.kind, torus.rows, torus.columns, torus.size, torus.cores) == ("torus", 4, 4, 16, 16)
+    shape = {"topology.kind": "tree", "topology.attention": 2, "topology.groups": 3, "topology.chiplets": 4}
+    parts = {"switch.reduction_bandwidth": "64 GB/s", "memory.attached": "tree"}
+    tree = load_package("hecaton_4x4_standard", shape | parts).topology
+    assert (tree.rows, tree.columns, tree.size, tree.cores, tree.switches) == (1, 17, 17, 14, 3)
+
+
+def test_wires_of_a_link_carry_side_by_side():
+    link = load_package(STANDARD, {"link.wires": 3, "link.payload_efficiency": 0.5}).link
+    assert link.payload_bytes_per_s == 3 * 64 * 10**9 // 2
 
 
 def test_the_peak_of_a_systolic_core_follows_from_its_arrays():
@@ -182,7 +196,12 @@ def test_the_peak_of_a_systolic_core_follows_from_its_arrays():
         ("link.latency", "2", "--set package.link.latency: found 2; expected a number and a unit, such as '5 ns'"),
         ("link.latncy", "2 ns", "--set package.link.latncy: unknown key; did you mean 'latency'?"),
         ("lnik.latency", "2 ns", "--set package.lnik.latency: lnik: unknown key; did you mean 'link'?"),
-        ("latency", "2 ns", "--set package.latency: unknown key; did you mean 'link.latency' or 'memory.latency'?"),
+        (
+            "latency",
+            "2 ns",
+            "--set package.latency: unknown key; did you mean 'link.latency' or 'root_link.latency' or "
+            "'switch.latency' or 'memory.latency'?",
+        ),
         ("memory.kind", "hbm2", "--set package.memory.kind: unknown name 'hbm2'; did you mean 'hbm2_2000'?"),
         ("chiplet.core.kind", "ideal", "--set package.chiplet.core.kind: chiplet.core.peak: required key is missing"),
         ("link", "5", "--set package.link: found 5; expected keys and values"),

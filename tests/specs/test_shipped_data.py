@@ -1,11 +1,14 @@
 """Shipped files: every number has its source or the word assumed beside it, and the packages are what they claim."""
 
+import math
 import re
 from pathlib import Path
 
 import pytest
 
 import hecasim
+from hecasim.mapping.dram import dram_capacity_bytes
+from hecasim.results.area import area_mm2
 from hecasim.specs import find, load_package, memories, names
 
 ROOT = Path(hecasim.__file__).parent
@@ -30,7 +33,32 @@ def test_the_nop_port_takes_all_links_of_a_die_at_once(name):
     assert package.chiplet.sram.reduction_bandwidth_bytes_per_s >= package.link.bandwidth_bytes_per_s
 
 
-@pytest.mark.parametrize("name", names("packages"))
+GRIDS = [name for name in names("packages") if load_package(name).topology.kind != "tree"]
+MOZART = {"qwen3": (14175, 509), "olmoe": (10200, 429), "deepseek": (11230, 451)}
+"""Area of Table 2 in mm2, and the wires of a die's edge that follow from it."""
+
+
+@pytest.mark.parametrize("model", MOZART)
+def test_a_mozart_package_has_the_published_area_and_the_wires_of_one_edge(model):
+    package, (total_mm2, wires) = load_package(f"mozart_{model}_hbm2"), MOZART[model]
+    assert area_mm2(package)["package"] == pytest.approx(total_mm2, abs=1)
+    assert package.link.wires == wires == round(math.sqrt(package.die_mm2) / 0.05)
+    assert package.link.payload_bytes_per_s == wires * 125_000_000
+    assert package.switch.reduction_bandwidth_bytes_per_s == package.link.payload_bytes_per_s
+    assert dram_capacity_bytes(package) == 6 * 8 * 2**30
+
+
+@pytest.mark.parametrize("model", MOZART)
+def test_the_ssds_of_a_mozart_package_change_memory_alone(model):
+    hbm2, ssd = (load_package(f"mozart_{model}_{memory}") for memory in ("hbm2", "ssd"))
+    assert (hbm2.memory.bandwidth_bytes_per_s, ssd.memory.bandwidth_bytes_per_s) == (256 * 10**9, 15_800_000_000)
+    other = {"memory", "area", "name", "description"}
+    assert hbm2.model_dump(exclude=other) == ssd.model_dump(exclude=other)
+    assert not hbm2.memory.enforce_capacity
+    assert not ssd.memory.enforce_capacity
+
+
+@pytest.mark.parametrize("name", GRIDS)
 def test_the_name_of_a_package_says_its_grid(name):
     topology = load_package(name).topology
     assert f"_{topology.rows}x{topology.columns}" in name

@@ -16,7 +16,8 @@ def test_the_tree_of_mozart_has_one_root_four_switches_and_sixteen_expert_chiple
     """Arxiv 2603.07006, section 4.4: 40 directed links, 8 at the root and 8 in each group."""
     assert MOZART.roles == (ATTENTION,) + 4 * (SWITCH,) + 16 * (EXPERT,)
     assert (MOZART.size, len(MOZART.links), MOZART.rows, MOZART.columns) == (21, 2 * (4 + 16), 1, 21)
-    assert (list(MOZART.roots), list(MOZART.switches), list(MOZART.chiplets_of(2))) == ([0], [1, 2, 3, 4], [13, 14, 15, 16])
+    assert (list(MOZART.roots), list(MOZART.switches)) == ([0], [1, 2, 3, 4])
+    assert list(MOZART.chiplets_of(2)) == [13, 14, 15, 16]
     assert [MOZART.switch_of(tile) for tile in range(1, 21)] == [1, 2, 3, 4, *(4 * [1] + 4 * [2] + 4 * [3] + 4 * [4])]
     with pytest.raises(ValueError, match="of no group"):
         MOZART.switch_of(0)

@@ -116,6 +116,9 @@ FAULTS = {
     "unknown collective": (changed(REDUCE, algorithm="ring.allreduce"), r":6: algorithm: .*mean 'ring.all_reduce'"),
     "unknown field": (changed(REDUCE, size=3), r":6: line: unknown key \"size\""),
     "field of another kind": (changed(REDUCE, tile_bytes=[1]), r":6: tile_bytes: not a field of a collective"),
+    "amounts of a tree": (
+        changed(REDUCE, algorithm="tree.dispatch"), r":6: tile_bytes: missing; tree.dispatch needs it",
+    ),
     "no algorithm": (changed(REDUCE, algorithm=None), r":6: algorithm: missing; a collective needs it"),
     "waits for itself": (changed(PRODUCT, after=[[0, 1]]), r":5: after\[0\]: found task 1; expected one before"),
     "waits for a later task": (changed(PRODUCT, after=[[0, 2]]), r":5: after\[0\]: found task 2"),

@@ -5,6 +5,7 @@ import pytest
 from hecasim.errors import ConfigError
 from hecasim.replaying import replay_trace
 from hecasim.specs import load_package
+from hecasim.topologies import make
 from hecasim.trace import build_trace
 from hecasim.trace.retarget import retarget
 from tests.sim.parts import collective, oracle, trace_of
@@ -19,7 +20,7 @@ def grid_trace(tmp_path, rows, columns, **plan):
 
 def test_the_same_grid_is_the_same_trace(tmp_path):
     trace, _ = grid_trace(tmp_path, 2, 2)
-    assert retarget(trace, 2, 2) is trace
+    assert retarget(trace, make("mesh", 2, 2)) is trace
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(2, 8), (8, 2), (1, 16)])
@@ -39,20 +40,26 @@ def test_rows_and_columns_become_other_rectangles(tmp_path, rows, columns):
 def test_groups_that_are_no_rectangle_there_are_named(tmp_path):
     trace, _ = grid_trace(tmp_path, 3, 4)
     with pytest.raises(ConfigError, match=r"on 2x6 group 'c' is no rectangle: tiles \[4, 5, 6, 7\]\n") as error:
-        retarget(trace, 2, 6)
+        retarget(trace, make("mesh", 2, 6))
     assert "group 'r' is no rectangle: tiles [0, 4, 8], [1, 5, 9]" in str(error.value)
 
 
 def test_another_number_of_tiles_is_refused(tmp_path):
     trace, _ = grid_trace(tmp_path, 2, 2)
     with pytest.raises(ConfigError, match="2x2, 4 tiles, and its work is cut for them; the package has 2x3, 6 tiles"):
-        retarget(trace, 2, 3)
+        retarget(trace, make("mesh", 2, 3))
+
+
+def test_a_tree_is_no_grid(tmp_path):
+    trace, _ = grid_trace(tmp_path, 3, 3)
+    with pytest.raises(ConfigError, match="the package is a tree of 9 tiles, whose roles differ"):
+        retarget(trace, make("tree", 1, 2, 3))
 
 
 def test_only_groups_that_are_used_count():
     trace = trace_of(3, 4, [[collective(0, "ring.all_gather", 1000)]])
     trace.groups["row"] = tuple(tuple(range(first, first + 4)) for first in (0, 4, 8))
-    assert retarget(trace, 2, 6).columns == 6
+    assert retarget(trace, make("mesh", 2, 6)).columns == 6
 
 
 def test_an_all_reduce_on_the_grid_it_is_re_targeted_to_takes_the_closed_form():
@@ -61,4 +68,4 @@ def test_an_all_reduce_on_the_grid_it_is_re_targeted_to_takes_the_closed_form():
     wire = 1000 * 10**12 // (32 * 10**9)
     assert replay_trace(trace, oracle(3, 4))["step_time_ps"] == 22 * (10_000 + wire)
     assert replay_trace(trace, oracle(1, 12))["step_time_ps"] > 22 * (10_000 + wire)
-    assert replay_trace(retarget(trace, 2, 6), oracle(2, 6))["step_time_ps"] == 22 * (10_000 + wire)
+    assert replay_trace(retarget(trace, make("mesh", 2, 6)), oracle(2, 6))["step_time_ps"] == 22 * (10_000 + wire)
