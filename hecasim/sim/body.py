@@ -7,7 +7,7 @@ from typing import Any
 
 from hecasim.sim.compiled import CompiledKind
 from hecasim.trace.log import Cause, Log
-from hecasim.trace.task import Body
+from hecasim.trace.play import Body
 
 
 class BodyRun:

@@ -53,8 +53,10 @@ class _Done(simpy.Event):
 class Clock:
     """The SimPy environment with an agenda: one SimPy event per instant, however much happens in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, direct: bool = False) -> None:
         self.env = simpy.Environment()
+        self.direct = direct
+        """The fast engine: when a component's time has come, the agenda does what its process would do if woken."""
         self.now = 0
         self.happenings = 0
         self._agenda: dict[int, list[tuple[Callable[[Any], None], Any]]] = {}
@@ -71,6 +73,10 @@ class Clock:
             instant.callbacks.append(self._happen)
         else:
             happenings.append((action, argument))
+
+    def withdraw(self, time: int, action: Callable[[Any], None], argument: Any) -> None:
+        """Take back what was asked of `at`."""
+        self._agenda[time].remove((action, argument))
 
     def _happen(self, _: simpy.Event) -> None:
         now = self.now = int(self.env.now)
@@ -92,6 +98,11 @@ class Clock:
             return
         resource.asking = True
         self._asked.append(resource)
+
+    def rouse(self, lane: Any) -> None:
+        """A lane with waiting segments has fallen free: it takes part in the grant pass."""
+        lane.alarmed = False
+        self.ask(lane)
 
     def enter(self, gate: Gate) -> None:
         """Let *gate* look at the end of this half who fits."""

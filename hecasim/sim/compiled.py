@@ -45,10 +45,11 @@ class Compiled:
                 self.vector_operations += work.vector_operations * times
                 self.sram_bytes += sram_bytes(package.chiplet, work, element) * times
         elif task.kind == COLLECTIVE and task.size_bytes:
-            key = (task.algorithm, task.group, task.size_bytes)
+            key = (task.algorithm, task.group, task.size_bytes, task.tile_bytes)
             if key not in cache:
+                options = trace.options | {"tile_bytes": task.tile_bytes}
                 cache[key] = [
-                    Schedule(hardware, task.algorithm, members, task.size_bytes, trace.options)
+                    Schedule(hardware, task.algorithm, members, task.size_bytes, options)
                     for members in trace.groups[task.group]
                 ]
             self.schedules = cache[key]

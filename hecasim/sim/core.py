@@ -74,7 +74,8 @@ class Core:
         self.segment_bytes = 1
         self.operands_left = 0
         """Segments of operands that have not passed the shared port."""
-        clock.env.process(self.compute())
+        if not clock.direct:
+            clock.env.process(self.compute())
 
     def share(self, port: Lane, segment_bytes: int) -> None:
         """Operands pass *port* from now on, cut at *segment_bytes*."""
@@ -103,7 +104,12 @@ class Core:
         if operand_bytes:
             self._fetch(operand_bytes, job, now)
         job.begin(now)
-        self._wake.succeed((duration, job))
+        if not self.clock.direct:
+            self._wake.succeed((duration, job))
+        elif duration:
+            self.clock.at(now + duration, self.computed, job)
+        else:
+            self._starved = True
 
     def _fetch(self, operand_bytes: int, job: Any, now: int) -> None:
         """Queue the operands at the shared port; a grant causes nothing in its own instant, so a picosecond later."""
@@ -119,7 +125,26 @@ class Core:
         self.operands_left -= 1
         if self._starved and not self.operands_left:
             self._starved = False
-            self._fed.succeed()
+            if self.clock.direct:
+                self.busy_ps += self.clock.now - self.free_at
+                self._over(self.job)
+            else:
+                self._fed.succeed()
+
+    def computed(self, job: Any) -> None:
+        """The arithmetic of a task has ended, on a direct clock."""
+        self.clock.happenings -= 1  # the process has its own timer, which is not on the agenda
+        if self.operands_left:
+            self._starved = True
+        else:
+            self._over(job)
+
+    def _over(self, job: Any) -> None:
+        self.busy = False
+        self.job = None
+        self.finish(job)
+        if self.ready:
+            self.clock.ask(self)
 
     def compute(self) -> Generator[simpy.Event, Any, None]:
         """Process: sleep until granted a task, compute it, report it."""
@@ -134,9 +159,5 @@ class Core:
                 self._fed = self.clock.env.event()
                 self.clock.now = int(self.clock.env.now)
                 self.busy_ps += self.clock.now - self.free_at
-            self.busy = False
-            self.job = None
-            self.finish(job)
-            if self.ready:
-                self.clock.ask(self)
+            self._over(job)
             self.clock.settle()

@@ -9,12 +9,16 @@ Not modelled: two sums at once in one reduction unit, software overheads.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hecasim.collectives import COLLECTIVES, Pattern, Send, Stage
 from hecasim.sim.hardware import Hardware
 from hecasim.sim.lane import Segment, Span, segments_of
 from hecasim.units import PS_PER_S
+
+if TYPE_CHECKING:
+    from hecasim.sim.course import Course
+    from hecasim.sim.recurrence import Recurrence, Recurrences
 
 COLLECTIVE_STREAM = 0
 
@@ -41,6 +45,8 @@ class Schedule:
                     owed[tile] += pattern.expected(position) + pattern.sent(position)
             self.parts.append(parts)
             self.owed.append(owed)
+        self.courses: list[list[Course | None] | None] = [None] * len(self.stages)
+        """Per stage and pattern, as recurrences see them; made by them."""
         self._cuts: dict[int, tuple[Span, ...]] = {}
         self._segment_bytes = int(options["segment_bytes"])
 
@@ -55,7 +61,8 @@ class Schedule:
 class Exchange:
     """One group's run of a schedule; a sink for its own segments."""
 
-    __slots__ = ("_here", "_parked", "_pending", "_stage", "begun", "body", "done", "schedule", "sum_rate", "task")
+    __slots__ = ("_fast", "_here", "_joined", "_parked", "_pending", "_stage", "begun", "body", "done", "recurrences",
+                 "schedule", "sum_rate", "task")  # fmt: skip
 
     def __init__(
         self,
@@ -65,8 +72,12 @@ class Exchange:
         begun: Callable[[int], None],
         done: Callable[[int, bool], None],
         sum_bytes_per_s: int | None,
+        fast: Recurrences | None = None,
     ) -> None:
         self.schedule, self.body, self.task = schedule, body, task
+        self._fast = fast
+        self.recurrences: dict[tuple[int, int], Recurrence | None] = {}
+        """By (stage, pattern): those begun; None where it is, or was, not computed but played."""
         self.begun = begun
         """Told of every member still there when the last one joins: from then on nobody waits for a latecomer."""
         self.done = done
@@ -76,14 +87,18 @@ class Exchange:
         self._stage: dict[int, int] = {}
         self._pending: dict[int, int] = {}
         self._parked: dict[int, list[tuple[int, int, int, int, int]]] = {}
+        self._joined: dict[tuple[int, int, int, int], int] = {}
+        """Messages that have arrived of those that a member awaits together."""
 
-    def progress(self) -> tuple[object, ...]:
+    def progress(self, now: int) -> tuple[object, ...]:
         """How far every member is, for comparison with another moment."""
         return (
             tuple(sorted(self._here)),
             tuple(sorted(self._stage.items())),
             tuple(sorted(self._pending.items())),
             tuple(sorted((tile, tuple(sorted(parked))) for tile, parked in self._parked.items() if parked)),
+            tuple(sorted(self._joined.items())),
+            tuple(found.state(now) for _, found in sorted(self.recurrences.items()) if found is not None),
         )
 
     def join(self, tile: int) -> None:
@@ -109,7 +124,10 @@ class Exchange:
         if not owed:
             self._enter(tile, stage + 1)
             return
+        fast = self._fast
         for number, position in schedule.parts[stage][tile]:
+            if fast is not None and fast.join(self, stage, number, position):
+                continue
             pattern = schedule.stages[stage][number]
             for send in pattern.opening(position):
                 self._send(pattern, stage, number, position, send)
@@ -121,6 +139,11 @@ class Exchange:
                 self._receive(tile, stage, number, position, step, source)
 
     def _send(self, pattern: Pattern, stage: int, number: int, position: int, send: Send) -> None:
+        for segment in self.segments(pattern, stage, number, position, send):
+            segment.route[0].request(segment)
+
+    def segments(self, pattern: Pattern, stage: int, number: int, position: int, send: Send) -> list[Segment]:
+        """A message, cut; nothing is asked for yet."""
         target, size_bytes, step = send
         source_tile = pattern.members[position]
         route = self.schedule.hardware.route(source_tile, pattern.members[target])
@@ -129,17 +152,14 @@ class Exchange:
             extra = -(-size_bytes * PS_PER_S // self.sum_rate)
         note = (stage, number, target, step, position)
         spans = self.schedule.cut(size_bytes)
-        first = route[0]
         if len(spans) == 1:
-            first.request(Segment(route, spans[0], COLLECTIVE_STREAM, self, step, number, source_tile, note, extra))
-            return
-        last = len(spans) - 1
-        for place, span in enumerate(spans):
-            ends = place == last
-            first.request(
-                Segment(route, span, COLLECTIVE_STREAM, self, step, number * len(spans) + place, source_tile,
-                        note if ends else None, extra if ends else 0)
-            )  # fmt: skip
+            return [Segment(route, spans[0], COLLECTIVE_STREAM, self, step, number, source_tile, note, extra)]
+        last, first = len(spans) - 1, number * len(spans)
+        return [
+            Segment(route, span, COLLECTIVE_STREAM, self, step, first + place, source_tile,
+                    note if place == last else None, extra if place == last else 0)
+            for place, span in enumerate(spans)
+        ]  # fmt: skip
 
     def landed(self, segment: Segment) -> None:
         """The last segment of a message tells its sender and its receiver."""
@@ -157,11 +177,41 @@ class Exchange:
 
     def _receive(self, tile: int, stage: int, number: int, position: int, step: int, source: int) -> None:
         pattern = self.schedule.stages[stage][number]
-        for send in pattern.answer(position, step, source):
-            self._send(pattern, stage, number, position, send)
+        if not pattern.joins or self._has_all(pattern, stage, number, position, step):
+            for send in pattern.answer(position, step, source):
+                self._send(pattern, stage, number, position, send)
         self._settle(tile, stage)
+
+    def _has_all(self, pattern: Pattern, stage: int, number: int, position: int, step: int) -> bool:
+        """Whether this was the last of the messages that a member awaits together."""
+        name, count = pattern.awaits(position, step)
+        key = (stage, number, position, name)
+        got = self._joined[key] = self._joined.get(key, 0) + 1
+        if got == count:
+            del self._joined[key]
+        return got == count
 
     def _settle(self, tile: int, stage: int) -> None:
         left = self._pending[tile] = self._pending[tile] - 1
         if not left:
             self._enter(tile, stage + 1)
+
+    # --- for recurrences --------------------------------------------------------------------------------------
+
+    def settle(self, tile: int, stage: int, messages: int) -> None:
+        """All messages of one pattern that a member sends and receives have landed."""
+        left = self._pending[tile] = self._pending[tile] - messages
+        if not left:
+            self._enter(tile, stage + 1)
+
+    def lower(self, tile: int, messages: int) -> None:
+        """Some messages of a member, not all, have landed."""
+        self._pending[tile] -= messages
+
+    def park(self, tile: int, message: tuple[int, int, int, int, int]) -> None:
+        """A message has landed before its receiver joined."""
+        self._parked.setdefault(tile, []).append(message)
+
+    def drop(self, stage: int, number: int) -> None:
+        """A recurrence is over: all members have left it, or the rest is played."""
+        self.recurrences[stage, number] = None

@@ -1,12 +1,13 @@
 """Folding: when the package's relative state recurs at a body boundary, whole periods are skipped, exactly.
 
-Proof obligation, checked at run time at every boundary (the end of a picosecond in which a body's work ended everywhere):
-the state relative to now and to the next body to issue is equal, in every pending event, lane, queue, round-robin
-pointer, core, SRAM level and counter of a live body, to that at an earlier boundary; and the kinds of the bodies
-still to be issued repeat with the same period. Then what follows repeats what followed, picosecond for picosecond:
-the live bodies are relabelled, time gets an offset, and everything that only adds up grows by whole periods.
-Any earlier boundary will do, also one on the far side of a stretch that was skipped: so token tiles fold inside
-micro-batches, these inside layers, and layers too. Of several the one that skips most is taken. Where nothing recurs (unequal tiles drift apart) nothing is skipped.
+Proof obligation, checked at run time at every boundary (the end of a picosecond in which the work of a body ended
+everywhere): the state relative to now and to the next body to issue is equal, in every pending event, lane, queue,
+round-robin pointer, core, SRAM level and counter of a live body, to that at an earlier boundary; and the kinds of the
+bodies still to be issued repeat with the same period. Then what follows repeats what followed, picosecond for
+picosecond: the live bodies are relabelled, time gets an offset, and everything that only adds up grows by whole
+periods. Any earlier boundary will do, also one on the far side of a stretch that was skipped: so token tiles fold
+inside micro-batches, these inside layers, and layers too; of several the one that skips most is taken. Where nothing
+recurs (unequal tiles drift apart) nothing is skipped.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from hecasim.sim.body import BodyRun
 from hecasim.sim.core import Core
 from hecasim.sim.lane import Lane, Segment
 from hecasim.sim.memory import Fork
+from hecasim.sim.recurrence import Recurrence
 from hecasim.sim.scheduler import Scheduler
 from hecasim.trace.play import Repetition
 
@@ -194,6 +196,8 @@ class Folder:
         for time, action, argument in self.scheduler.clock.pending():
             owner: Any = getattr(action, "__self__", None)
             name = getattr(action, "__name__", "")
+            if isinstance(owner, Core):  # what it computes, and for how long, stands among the cores
+                continue
             if isinstance(owner, Lane):  # a head on its way to its next lane
                 what: tuple[Any, ...] = (self.lane_number[owner], *self._segment(argument, now, base))
             elif isinstance(owner, Fork):
@@ -202,6 +206,10 @@ class Folder:
                 what = self._segment(argument, now, base)
             elif isinstance(argument, Lane):  # a station's alarm
                 what = (self.lane_number[argument],)
+            elif isinstance(owner, Recurrence):  # ends of members
+                exchange = owner.exchange
+                what = (exchange.body - base, exchange.task, exchange.schedule.members[0], owner.stage, owner.number,
+                        argument)  # fmt: skip
             else:  # a member of a multicast
                 what = (owner.body - base, owner.task, owner.members[0], argument)
             yield (time - now, type(owner).__name__, name, repr(what))
@@ -216,8 +224,10 @@ class Folder:
         )  # fmt: skip
 
     def _lane(self, lane: Lane, now: int, base: int) -> tuple[Any, ...]:
+        if not lane.waiting:
+            return (max(0, lane.free_at - now), lane.pointer)
         queued = tuple(tuple(self._segment(segment, now, base) for segment in queue) for queue in lane.queues)
-        return (max(0, lane.free_at - now), lane.pointer, lane.alarmed, queued if lane.waiting else ())
+        return (max(0, lane.free_at - now), lane.pointer, queued)
 
     def _body(self, run: BodyRun, now: int, base: int) -> tuple[Any, ...]:
         return (
@@ -227,11 +237,11 @@ class Folder:
             tuple(bytes(done) for done in run.done),
             tuple(tuple(sorted((tile, start - now) for tile, start in started.items())) for started in run.started),
             tuple(first - now if left else 0 for first, left in zip(run.first, run.left, strict=True) if first >= 0),
-            tuple((task, self._flights(flights)) for task, flights in sorted(run.flights.items())),
+            tuple((task, self._flights(flights, now)) for task, flights in sorted(run.flights.items())),
         )
 
     @staticmethod
-    def _flights(flights: Any) -> tuple[Any, ...]:
+    def _flights(flights: Any, now: int) -> tuple[Any, ...]:
         """Progress of a task's exchanges or transfers, each once, in the order of their groups."""
         found = flights.values() if isinstance(flights, dict) else (flights,)
-        return tuple(flight.progress() for flight in dict.fromkeys(found))
+        return tuple(flight.progress(now) for flight in dict.fromkeys(found))

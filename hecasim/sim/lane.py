@@ -17,6 +17,7 @@ from hecasim.units import PS_PER_S
 
 if TYPE_CHECKING:
     from hecasim.sim.clock import Clock
+    from hecasim.sim.recurrence import Recurrence
 
 Span = tuple[int, int]
 """First and one past the last byte of a segment within its message."""
@@ -85,7 +86,8 @@ class Lane:
     """One directed lane with its queues, its busy time and its counts."""
 
     __slots__ = ("_hold", "alarmed", "arrivals", "asking", "busy_ps", "bytes_carried", "clock", "free_at", "latency_ps",
-                 "name", "pointer", "queues", "rate", "rouse", "segments", "wait_ps", "waiting")  # fmt: skip
+                 "name", "owned_until", "owner", "pointer", "queues", "rate", "rouse", "segments", "streams",
+                 "wait_ps", "waiting")  # fmt: skip
 
     def __init__(
         self,
@@ -104,7 +106,9 @@ class Lane:
         self.latency_ps = max(1, latency_ps)
         self.free_at = 0
         self.arrivals: list[Segment] = []
-        self.queues: tuple[deque[Segment], ...] = tuple(deque() for _ in range(streams))
+        self.streams = streams
+        self.queues: tuple[deque[Segment], ...] = ()
+        """By stream, from the first segment on that has to wait: most lanes of a large package never see one."""
         self.waiting = 0
         self.pointer = 0
         """The stream served last; it keeps its place while the lane is idle."""
@@ -112,6 +116,10 @@ class Lane:
         self.asking = False
         self.busy_ps = self.bytes_carried = self.wait_ps = self.segments = 0
         self._hold: dict[Span, int] = {}
+        self.owner: Recurrence | None = None
+        """A collective that is not played here, and must hear of whoever else comes."""
+        self.owned_until = 0
+        """Its last segment starts here then."""
 
     def serialisation_ps(self, span: Span) -> int:
         """Time on the wire of a segment; the segments of a message add up to the message's own, rounded up once."""
@@ -122,6 +130,8 @@ class Lane:
 
     def request(self, segment: Segment) -> None:
         """The head of *segment* is here and asks for the lane."""
+        if self.owner is not None:
+            self.owner.meet(self)
         segment.asked = self.clock.now
         self.arrivals.append(segment)
         if not self.asking:
@@ -136,8 +146,7 @@ class Lane:
         if len(arrivals) > 1:
             arrivals.sort(key=order)
         for segment in arrivals:
-            self.queues[segment.stream].append(segment)
-        self.waiting += len(arrivals)
+            self.queue(segment)
         arrivals.clear()
         if self.waiting and self.free_at <= now:
             self.waiting -= 1
@@ -145,6 +154,13 @@ class Lane:
         if self.waiting and not self.alarmed:
             self.alarmed = True
             self.clock.at(self.free_at, self.rouse, self)
+
+    def queue(self, segment: Segment) -> None:
+        """Let a segment wait behind those of its stream."""
+        if not self.queues:
+            self.queues = tuple(deque() for _ in range(self.streams))
+        self.queues[segment.stream].append(segment)
+        self.waiting += 1
 
     def _next(self) -> Segment:
         """Round-robin: the first waiting stream after the one served last."""

@@ -40,7 +40,7 @@ class Transfers:
         for number, span in enumerate(spans):
             route[0].request(Segment(route, span, self.stream, self, 0, number, tile, tile))
 
-    def progress(self) -> tuple[object, ...]:
+    def progress(self, _: int) -> tuple[object, ...]:
         """What every tile still waits for, for comparison with another moment."""
         return tuple(sorted(self._left.items()))
 
@@ -86,7 +86,7 @@ class Multicast:
             for number, span in enumerate(cuts):
                 channel.request(Segment(route, span, self.stream, self, 0, number, port.tile))
 
-    def progress(self) -> tuple[object, ...]:
+    def progress(self, _: int) -> tuple[object, ...]:
         """Who is missing and what every member still waits for, for comparison with another moment."""
         return (self._waiting, tuple(sorted(self._left.items())))
 

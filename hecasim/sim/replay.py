@@ -1,7 +1,10 @@
-"""Replay a Trace on a Package, event by event: the definition of what hecasim computes."""
+"""Replay a Trace on a Package, event by event, which defines what hecasim computes; or faster, with the same integers."""
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from hecasim.errors import ConfigError
@@ -13,11 +16,15 @@ from hecasim.sim.lane import FreeLane, Lane
 from hecasim.sim.scheduler import Progress, Scheduler
 from hecasim.sim.sram import refuse_what_never_fits
 from hecasim.specs import PackageSpec
+from hecasim.topologies import topology_of
 from hecasim.trace.log import LaneCount, Log
+from hecasim.trace.roles import check_roles
 from hecasim.trace.task import Trace
 
 WHOLE = 1 << 62
 """A segment no message fills."""
+YOUNG_OBJECTS = (50_000, 20, 100)
+"""Thresholds of Python's collector during a replay."""
 
 
 def replay(
@@ -38,10 +45,32 @@ def replay(
     Raises ConfigError where the trace is of another grid, InfeasiblePlan where a task needs more than a whole SRAM
     pool, Stalled where something never ends.
     """
+    with _seldom_collected():
+        return _replay(trace, package, fold, progress, keep_spans, contention, rooms)
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Python looks for garbage less often: a package is a hundred thousand objects that all live to the end.
+
+    Measured: a third off a ring of 1,024 members, which ends soon after its package is built.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(*YOUNG_OBJECTS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _replay(
+    trace: Trace, package: PackageSpec, fold: bool, progress: Progress | None, keep_spans: bool, contention: bool,
+    rooms: Rooms | None,
+) -> Log:  # fmt: skip
     check_grid(trace, package)
     rooms = rooms_of(package.chiplet.sram) if rooms is None else rooms
     refuse_what_never_fits(trace, rooms)
-    clock = Clock()
+    clock = Clock(direct=fold)
     log = Log.empty(trace, keep_spans)
     if not contention:
         trace = replace(trace, options={**trace.options, "segment_bytes": WHOLE})
@@ -70,6 +99,8 @@ def check_grid(trace: Trace, package: PackageSpec) -> None:
     for name, groups in trace.groups.items():
         if sorted(tile for members in groups for tile in members) != list(range(trace.tiles)):
             raise ConfigError(f"trace: group table '{name}' does not name every tile of the grid exactly once")
+    if package.topology.switches:
+        check_roles(trace, topology_of(package.topology))
 
 
 def _count(log: Log, hardware: Hardware) -> None:

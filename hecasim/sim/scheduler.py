@@ -20,6 +20,7 @@ from hecasim.sim.exchange import Exchange, Schedule
 from hecasim.sim.hardware import Hardware
 from hecasim.sim.lane import Lane
 from hecasim.sim.memory import Multicast, Transfers
+from hecasim.sim.recurrence import Recurrences
 from hecasim.sim.sram import Entrant, who_waits
 from hecasim.sim.sums import Sum, SummingExchange, Sums
 from hecasim.specs import PackageSpec
@@ -47,6 +48,8 @@ class Scheduler:
         self.hardware = Hardware(
             clock, package, str(trace.options["dram_map"]), self._computed, lane_kind, rooms, self._let_in
         )
+        self.fast = Recurrences(clock, self.hardware) if clock.direct else None
+        """The fast engine computes collectives instead of playing them."""
         cache: dict[Any, list[Schedule]] = {}
         self.kinds = [CompiledKind(kind, self.hardware, trace, cache) for kind in trace.kinds]
         self.live: dict[int, BodyRun] = {}
@@ -55,8 +58,6 @@ class Scheduler:
         self.led_ahead: set[int] = set()
         """Later ones of which that is true too."""
         self.next_body = 0
-        rate = package.chiplet.sram.reduction_bandwidth_bytes_per_s
-        self.sum_rate = None if rate is None else int(rate)
         self.sums = Sums(package.chiplet, int(trace.options["element_bytes"]), self.hardware.cores, log)
         """Who makes the sums of a reduce-scatter, where that is not the reduction unit."""
         self.vector_sums = package.chiplet.reduction == "vector"
@@ -188,7 +189,8 @@ class Scheduler:
                         schedule, run.index, task, begun, done, self.sums, compiled.phase
                     )
                 else:
-                    exchange = Exchange(schedule, run.index, task, begun, done, self.sum_rate)
+                    rate = self.hardware.sum_rate(spec.algorithm)
+                    exchange = Exchange(schedule, run.index, task, begun, done, rate, self.fast)
                 flights.update(dict.fromkeys(schedule.members, exchange))
             return flights
         if spec.group:

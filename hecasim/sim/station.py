@@ -26,11 +26,13 @@ class Station:
         self.lanes: list[Lane] = []
         self._freed: list[Lane] = []
         self._wake = clock.env.event()
-        clock.env.process(self.serve())
+        if not clock.direct:
+            clock.env.process(self.serve())
 
     def lane(self, name: str, bytes_per_s: int | None, latency_ps: int, streams: int = len(STREAMS)) -> Lane:
         """Add a lane that this station serves."""
-        lane = self.lane_kind(self.clock, self.rouse, name, bytes_per_s, latency_ps, streams)
+        rouse = self.clock.rouse if self.clock.direct else self.rouse
+        lane = self.lane_kind(self.clock, rouse, name, bytes_per_s, latency_ps, streams)
         self.lanes.append(lane)
         return lane
 
