@@ -25,6 +25,7 @@ from hecasim.specs import (
     load_plan,
 )
 from hecasim.specs.loader import names
+from hecasim.topologies import topology_of
 from hecasim.trace import Trace, Work, file
 from hecasim.trace.chakra.tasks import work_of_operations
 from hecasim.trace.identity import spec_hash
@@ -66,7 +67,7 @@ def replay_trace(
         plan = load_plan({"attention": "materialised"}, changes)  # only its fidelity and engine are used
         trace = replace(trace, about=UNKNOWN | trace.about)
     notes = foreign(trace, package)
-    trace = retarget(trace, package.topology.rows, package.topology.columns, package.topology.kind)
+    trace = retarget(trace, topology_of(package.topology))
     check_amount(trace, package)
     if plan.fidelity == "analytic":
         log, census = estimate(trace, package)
@@ -159,7 +160,9 @@ def _slack(package: PackageSpec) -> int:
 
 def _rates(package: PackageSpec) -> list[Any]:
     sram = package.chiplet.sram
-    return [package.memory.bandwidth_bytes_per_s, sram.core_bandwidth_bytes_per_s, sram.nop_bandwidth_bytes_per_s,
+    root = package.root_link.payload_bytes_per_s if package.root_link is not None else None
+    return [root, package.switch.reduction_bandwidth_bytes_per_s if package.switch is not None else None,
+            package.memory.bandwidth_bytes_per_s, sram.core_bandwidth_bytes_per_s, sram.nop_bandwidth_bytes_per_s,
             sram.dram_bandwidth_bytes_per_s, sram.reduction_bandwidth_bytes_per_s]  # fmt: skip
 
 

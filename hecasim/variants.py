@@ -23,7 +23,7 @@ WATERFALL = ("sram", "dram", "nop", "contention")
 WITHOUT_LIMIT = "1000000000 GB/s"
 """A link this fast (10^18 B/s) carries any shipped message in a picosecond."""
 RATES = {
-    "nop": ("link.bandwidth",),
+    "nop": ("link.bandwidth", "root_link.bandwidth"),
     "dram": ("memory.bandwidth",),
     "sram": tuple(f"chiplet.sram.{port}_bandwidth" for port in ("core", "nop", "dram", "reduction", "port")),
 }
@@ -32,19 +32,25 @@ RATES = {
 def doubled(package: PackageSpec, resource: str) -> PackageSpec:
     """*package* with twice the rate of one resource; a rate without limit stays so."""
     if resource == "core":
-        core = package.chiplet.core
+        core = package.chiplet.tile_core
         if isinstance(core, IdealCoreSpec):
             return load_package(package, {"chiplet.core.peak": f"{2 * int(core.peak_flop_per_s)} FLOP/s"})
         twice = {"arrays": 2 * core.arrays, "vector_lanes": 2 * core.vector_lanes}
         return load_package(package, {f"chiplet.core.{key}": str(value) for key, value in twice.items()})
-    rates = {key: _rate(package, key) for key in RATES[resource]}
+    rates = {key: _rate(package, key) for key in RATES[resource] if not _absent(package, key)}
     return load_package(package, {key: f"{2 * rate} B/s" for key, rate in rates.items() if rate is not None})
 
 
+def _absent(package: PackageSpec, key: str) -> bool:
+    """Whether a package has no such part: only a tree may have links of two kinds."""
+    return key.startswith("root_link.") and package.root_link is None
+
+
 def _rate(package: PackageSpec, key: str) -> int | None:
+    """A rate as the file gives it: of one tile, of one wire."""
     part: Any = package
-    for name in key.replace("bandwidth", "bandwidth_bytes_per_s").split("."):
-        part = getattr(part, name)
+    for word in key.split("."):
+        part = getattr(part, type(part).keys()[word])
     return None if part is None else int(part)
 
 
@@ -54,8 +60,12 @@ def freed(package: PackageSpec, resources: Collection[str]) -> PackageSpec:
     if "core" in resources:
         changes |= {"chiplet.core.kind": "ideal", "chiplet.core.peak": "1000000000000 TFLOP/s"}
     if "nop" in resources:
-        changes |= {"link.bandwidth": WITHOUT_LIMIT, "link.latency": "1 ps", "link.adapter_latency": "0 ps",
-                    "chiplet.sram.nop_bandwidth": "unlimited"}  # fmt: skip
+        for link in ("link",) if package.root_link is None else ("link", "root_link"):
+            free = {"bandwidth": WITHOUT_LIMIT, "latency": "1 ps", "adapter_latency": "0 ps"}
+            changes |= {f"{link}.{key}": value for key, value in free.items()}
+        changes |= {"chiplet.sram.nop_bandwidth": "unlimited"}
+        if package.switch is not None:
+            changes |= {"switch.latency": "0 ps", "switch.reduction_bandwidth": "unlimited"}
     if "dram" in resources:
         changes |= {"memory.kind": "ideal", "chiplet.sram.dram_bandwidth": "unlimited"}
     if "sram" in resources:

@@ -7,7 +7,7 @@ are fixed, so these bytes are known).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +15,12 @@ import numpy as np
 
 from hecasim.collectives import COLLECTIVES, Stage
 from hecasim.mapping.compute import duration_ps, sram_bytes, sum_work
-from hecasim.mapping.ports import ports_of_tiles, shares
+from hecasim.mapping.links import link_table
+from hecasim.mapping.ports import channel_rates, ports_of_tiles, shares
 from hecasim.parallel.layout import Counts
 from hecasim.specs import PackageSpec
-from hecasim.topologies import Topology, make
+from hecasim.topologies import Topology, topology_of
+from hecasim.trace.roles import check_roles
 from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, Task, Trace
 from hecasim.units import PS_PER_S
 
@@ -68,21 +70,23 @@ class Counter:
 
     def __init__(self, trace: Trace, package: PackageSpec) -> None:
         self.trace, self.package = trace, package
-        self.topology: Topology = make(package.topology.kind, package.topology.rows, package.topology.columns)
+        self.topology: Topology = topology_of(package.topology)
         self.ports = ports_of_tiles(package, str(trace.options["dram_map"]))
         self.channels = max(port.channel for port in self.ports) + 1
-        link, memory = package.link, package.memory
-        self.link_rate = link.payload_bytes_per_s
-        self.hop_ps = link.hop_ps
-        self.ideal_memory = memory.is_ideal
-        self.channel_rate = None if memory.bandwidth_bytes_per_s is None else int(memory.bandwidth_bytes_per_s)
+        check_roles(trace, self.topology)
+        self.links = link_table(package, self.topology)
+        self.hop_ps = min((row.hop_ps for row in self.links), default=0)
+        """Least time of a hop."""
+        self.alike = len(set(self.links)) == 1
+        self.ideal_memory = package.memory.is_ideal
+        self.channel_rates = channel_rates(package, self.channels)
         self._collectives: dict[Any, TaskCount] = {}
 
     def count(self, task: Task) -> TaskCount:
         if task.kind == COMPUTE:
             return self._compute(task)
         if task.kind == COLLECTIVE:
-            key = (task.algorithm, task.group, task.size_bytes)
+            key = (task.algorithm, task.group, task.size_bytes, task.tile_bytes)
             if key not in self._collectives:
                 self._collectives[key] = self._collective(task)
             return self._collectives[key]
@@ -106,8 +110,9 @@ class Counter:
         own = np.zeros(self.trace.tiles, dtype=np.int64)
         sums: dict[tuple[int, int], int] = {}
         sent = 0
+        options = self.trace.options | {"tile_bytes": task.tile_bytes}
         for members in self.trace.groups[task.group] if task.size_bytes else ():
-            stages = COLLECTIVES[task.algorithm](self.topology, members, task.size_bytes, self.trace.options)
+            stages = COLLECTIVES[task.algorithm](self.topology, members, task.size_bytes, options)
             if self.package.chiplet.reduction == "vector":
                 add_sums(stages, sums)
             for (source, target), size in flows(stages).items():
@@ -115,8 +120,7 @@ class Counter:
                 route = list(self.topology.route(source, target))
                 links[route] += size
                 # What a member sends to its busiest partner leaves over one link after the member has joined.
-                least = self.hop_ps * len(route) + size * PS_PER_S // self.link_rate
-                own[source] = max(own[source], least)
+                own[source] = max(own[source], self.message_ps(route, size))
         counted = TaskCount(sent_bytes=sent, link_bytes=links, sram_bytes=2 * sent, own_ps=own)
         if sums:
             self._count_sums(counted, sums)
@@ -146,7 +150,7 @@ class Counter:
                 links[route] += size
                 crossing += size if route else 0
                 channels[port.channel] += size
-                own[tile] = self._channel_ps(size)
+                own[tile] = self._channel_ps(port.channel, size)
         read = task.kind == DRAM_READ
         return TaskCount(
             sram_bytes=total, link_bytes=links, channel_bytes=channels, own_ps=own, crossing_bytes=crossing,
@@ -170,7 +174,7 @@ class Counter:
                 crossing += share * sum(member != port.tile for member in members)
                 for numbers in self.topology.multicast(port.tile, members).values():
                     links[list(numbers)] += share
-                own[list(members)] = np.maximum(own[list(members)], self._channel_ps(share))
+                own[list(members)] = np.maximum(own[list(members)], self._channel_ps(port.channel, share))
         return TaskCount(
             sram_bytes=landed,
             link_bytes=links,
@@ -180,10 +184,16 @@ class Counter:
             dram_read_bytes=total,
         )
 
-    def _channel_ps(self, size: int) -> int:
-        if self.channel_rate is None:
-            return self.package.memory.latency_ps
-        return self.package.memory.latency_ps + size * PS_PER_S // self.channel_rate
+    def message_ps(self, route: Sequence[int], size: int) -> int:
+        """A message alone on its way: all hops, and its bytes at the rate of the slowest link."""
+        if self.alike:
+            return self.hop_ps * len(route) + size * PS_PER_S // self.links[0].bytes_per_s
+        rows = [self.links[number] for number in route]
+        return sum(row.hop_ps for row in rows) + size * PS_PER_S // min(row.bytes_per_s for row in rows)
+
+    def _channel_ps(self, channel: int, size: int) -> int:
+        rate = self.channel_rates[channel]
+        return self.package.memory.latency_ps + (0 if rate is None else size * PS_PER_S // rate)
 
 
 def flows(stages: tuple[Stage, ...]) -> Mapping[tuple[int, int], int]:
@@ -227,15 +237,19 @@ def take_census(trace: Trace, package: PackageSpec, counter: Counter | None = No
     for kind, times in trace.counted_kinds():
         for task in kind.tasks:
             _add(census, counter.count(task), task, times)
-    slowest_channel = 0
-    if counter.channel_rate is not None:
-        slowest_channel = int(census.channel_bytes.max()) * PS_PER_S // counter.channel_rate
+    link_rates = [row.bytes_per_s for row in counter.links]
     census.bounds_ps = {
         "compute": int(census.core_ps.max()),
-        "nop": int(census.link_bytes.max(initial=0)) * PS_PER_S // counter.link_rate,
-        "dram": slowest_channel,
+        "nop": _slowest_ps(census.link_bytes, link_rates),
+        "dram": _slowest_ps(census.channel_bytes, counter.channel_rates),
     }
     return census
+
+
+def _slowest_ps(carried: Counts, rates: Sequence[int | None]) -> int:
+    """Time of the lane that is busy longest; one without a limit takes none."""
+    times = (int(size) * PS_PER_S // rate for size, rate in zip(carried, rates, strict=True) if rate is not None)
+    return max(times, default=0)
 
 
 def _add(census: Census, one: TaskCount, task: Task, times: int) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hecasim.analytic.census import Census, Counter, take_census
+from hecasim.analytic.reach import Reach, reach_of
 from hecasim.parallel.layout import Counts
 from hecasim.parallel.program import RECOMPUTE
 from hecasim.specs import PackageSpec
@@ -70,12 +71,14 @@ class Link(NamedTuple):
     task: Task
     own: Counts | None
     group: Gathering | None
+    reach: Reach | None
 
     @classmethod
     def of(cls, task: Task, counter: Counter) -> Link:
         own = counter.count(task).own_ps
         everybody = task.kind == COLLECTIVE and task.size_bytes and task.algorithm in EVERYBODY_WAITS
-        return cls(task, own, Gathering(counter.trace.groups[task.group]) if everybody else None)
+        group = Gathering(counter.trace.groups[task.group]) if everybody else None
+        return cls(task, own, group, reach_of(task, counter))
 
 
 EVERYBODY_WAITS = frozenset(
@@ -135,6 +138,8 @@ class Chain:
                 finish[number] += link.own
             if link.group is not None:
                 np.maximum(finish[number], link.group.latest(start) + self.hop_ps, out=finish[number])
+            if link.reach is not None:
+                link.reach.hold_back(start, finish[number])
             if link.task.leads:
                 led = max(led, int(finish[number].max()))
             if not body.micro_batch:

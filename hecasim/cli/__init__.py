@@ -14,13 +14,16 @@ import typer
 from typer.core import TyperGroup
 
 from hecasim import __version__
+from hecasim.cli.bench import bench
 from hecasim.cli.bundle import bundle
 from hecasim.cli.check import check
 from hecasim.cli.compare import compare
 from hecasim.cli.export import export
 from hecasim.cli.listing import list_parts
 from hecasim.cli.place import place
+from hecasim.cli.probe import probe
 from hecasim.cli.replay import replay
+from hecasim.cli.reproduce import reproduce
 from hecasim.cli.run import run
 from hecasim.cli.schema import schema
 from hecasim.cli.sweep import sweep
@@ -76,6 +79,9 @@ app.command("export")(export)
 app.command("compare")(compare)
 app.command("bundle")(bundle)
 app.command("place")(place)
+app.add_typer(probe, name="probe")
+app.command("reproduce")(reproduce)
+app.command("bench")(bench)
 app.command("list")(list_parts)
 app.command("check")(check)
 app.command("schema")(schema)

@@ -51,8 +51,10 @@ def _understand(file: str) -> dict[str, Any]:
     kind, spec = _load(file)
     about: dict[str, Any] = {"file": file, "kind": kind, "understood": resolved(spec)}
     if isinstance(spec, PackageSpec):
-        about["dies"] = spec.topology.rows * spec.topology.columns
-        about["peak_flop_per_s"] = about["dies"] * spec.chiplet.core.peak_flop_per_s
+        about["dies"] = spec.topology.size
+        about["peak_flop_per_s"] = spec.topology.cores * spec.chiplet.core.peak_flop_per_s
+        if spec.link.wires > 1:
+            about["link_bytes_per_s"] = spec.link.payload_bytes_per_s
     if isinstance(spec, ModelSpec):
         about["parameters"] = spec.parameters
         about |= {"active_parameters": spec.active_parameters} if spec.moe else {}

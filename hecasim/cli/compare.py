@@ -70,8 +70,9 @@ def _methods(rows: list[Any], name: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for at, row in enumerate(rows):
         where = f"{name}: rows[{at}]"
-        if isinstance(row, dict) and "infeasible" in row:
-            found[f"plan.method={row.get('method')}"] = "infeasible"
+        trouble = next((word for word in ("infeasible", "refused") if isinstance(row, dict) and word in row), None)
+        if trouble:
+            found[f"plan.method={row.get('method')}"] = trouble
         else:
             document = checked(row, where)
             found[f"plan.method={document['inputs']['plan']['method']}"] = document

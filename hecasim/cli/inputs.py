@@ -16,6 +16,7 @@ AnySpec = TypeVar("AnySpec")
 DEFAULT_PACKAGE = "hecaton_8x8_standard"
 DEFAULT_MODEL = "llama2-7b"
 ROOTS = ("package", "model", "plan")
+CHANGED = " (changed)"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def read_job(
         raise ConfigError("\n".join(dict.fromkeys(faults)))
     known = tuple(plan for plan in plans if plan is not None)
     check_methods([plan.method for plan in known], study or "--method")
+    hardware = marked(hardware, overrides["package"])
     return Job(package=hardware, model=network, plans=known, study=what.name if what and methods else None)
 
 
@@ -69,6 +71,13 @@ def _load(
     except ConfigError as error:
         faults.append(str(error))
         return None
+
+
+def marked(package: "PackageSpec", changes: Mapping[str, str]) -> "PackageSpec":
+    """*package*, and in its name that `--set` changed it: results of another package must not bear the same name."""
+    if not changes or "name" in changes or package.name.endswith(CHANGED):
+        return package
+    return package.model_copy(update={"name": f"{package.name}{CHANGED}"})
 
 
 def check_methods(names: Sequence[str], asked_by: str) -> None:

@@ -58,7 +58,12 @@ Settings = Annotated[
 ]
 Fidelity = Annotated[
     str | None,
-    typer.Option("--fidelity", metavar="F", help="analytic, message or packet.", rich_help_panel=INPUTS),
+    typer.Option(
+        "--fidelity",
+        metavar="F",
+        help="message (events) or analytic (lower bounds, no events).",
+        rich_help_panel=INPUTS,
+    ),
 ]
 Engine = Annotated[str | None, typer.Option("--engine", metavar="E", help="fast or plain.", rich_help_panel=INPUTS)]
 Jobs = Annotated[

@@ -62,7 +62,7 @@ def replay(
                 rows.append(_row(trace, name, package, trouble, fidelity=fidelity, engine=engine, progress=tell))
     if len(rows) == 1 and trouble:
         raise trouble[0]
-    _print(rows, as_json=as_json)
+    _print(rows, as_json=as_json, quiet=quiet)
     if trouble:
         raise trouble[0]
 
@@ -116,14 +116,14 @@ def _replay_many(
         for row in store.rows():
             base = {**row.labels, "step_time_ps": None}
             rows.append(base | (_numbers(row.document) if row.document else {"fault": row.reason}))
-        _print(rows, as_json=as_json, store=str(store.file))
+        _print(rows, as_json=as_json, quiet=quiet, store=str(store.file))
         note(f"wrote {store.file}", as_json=as_json, quiet=quiet)
 
 
-def _print(rows: list[dict[str, Any]], *, as_json: bool, store: str | None = None) -> None:
+def _print(rows: list[dict[str, Any]], *, as_json: bool, quiet: bool, store: str | None = None) -> None:
     if as_json:
         print_json({"store": store, "rows": rows})
         return
     from hecasim.report.replays import replay_table
 
-    show(*replay_table(rows))
+    show(*replay_table(rows, notes=not quiet))

@@ -186,12 +186,18 @@ class Combine(_OnTree):
 
 
 def dispatch(grid: Grid, members: Sequence[int], size_bytes: int, options: Options) -> tuple[Stage, ...]:
-    """Tokens to the chiplets of their experts, `tile_bytes` to each; *size_bytes* says that there are any."""
+    """Tokens from an attention chiplet to expert chiplets by way of their switches, `tile_bytes` on each link.
+
+    *size_bytes*, their sum, says that there are any.
+    """
     return _stages(Dispatch, "tree.dispatch", grid, members, size_bytes, options)
 
 
 def combine(grid: Grid, members: Sequence[int], size_bytes: int, options: Options) -> tuple[Stage, ...]:
-    """Expert outputs back to the attention chiplet, `tile_bytes` from each; *size_bytes* says that there are any."""
+    """Expert outputs back to an attention chiplet, added in the switches on their way, `tile_bytes` on each link.
+
+    *size_bytes*, their sum, says that there are any.
+    """
     return _stages(Combine, "tree.combine", grid, members, size_bytes, options)
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hecasim.errors import ConfigError
-from hecasim.report.files import _beside
+from hecasim.report.files import _beside, refuse_dash
 
 
 @contextmanager
@@ -32,6 +32,7 @@ def whole_directory(path: Path, *, ours: str, force: bool = False) -> Iterator[P
 
 def refuse_directory(path: Path, *, ours: str, force: bool) -> None:
     """Complain before any work is done if *path* could not be written at its end."""
+    refuse_dash(path)
     if path.is_symlink() or path.is_file():
         raise ConfigError(f"{path}: a file or a link stands there; expected the name of a directory")
     if not path.exists():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hecasim.errors import ConfigError
+from hecasim.report.gains import energy_gains
 
 # Text that YAML reads back as this text without quotes: a quantity such as 32 GB/s, or a word that is none of its own.
 PLAIN_TEXT = re.compile(
@@ -64,7 +65,7 @@ def run_files(result: Outcome) -> dict[str, str]:
 
 def study_files(study: str, rows: list[dict[str, Any]], results: Mapping[str, Outcome]) -> dict[str, str]:
     """Give every file of a comparison: one directory per method, and `study.json` with all rows."""
-    files = {"study.json": json_text({"study": study, "rows": rows})}
+    files = {"study.json": json_text({"study": study, "energy_gain": energy_gains(rows), "rows": rows})}
     for method, result in results.items():
         files |= {f"{method}/{name}": text for name, text in run_files(result).items()}
     return files
@@ -72,6 +73,7 @@ def study_files(study: str, rows: list[dict[str, Any]], results: Mapping[str, Ou
 
 def refuse_occupied(path: Path, *, force: bool) -> None:
     """Complain before any work is done if *path* could not be written at its end."""
+    refuse_dash(path)
     if path.is_symlink() or path.is_file():
         raise ConfigError(f"{path}: a file or a link stands there; expected the name of a directory")
     if not path.exists():
@@ -86,6 +88,12 @@ def refuse_occupied(path: Path, *, force: bool) -> None:
     foreign = _first_foreign(path)
     if foreign:
         raise ConfigError(f"{path}: not replaced, because it holds {foreign}, which hecasim did not write")
+
+
+def refuse_dash(path: Path) -> None:
+    """Complain about `-`, which elsewhere means stdout: what appears whole or not at all needs a name."""
+    if str(path) == "-":
+        raise ConfigError("-: files and directories are not written to stdout; expected another name")
 
 
 def _first_foreign(path: Path) -> Path | None:
@@ -128,6 +136,7 @@ def write_directory(path: Path, files: Mapping[str, str], *, force: bool = False
 @contextmanager
 def whole_file(path: Path, *, force: bool = False) -> Iterator[Path]:
     """Give a name to write to; what is written there becomes *path* when the block ends well."""
+    refuse_dash(path)
     if path.is_dir():
         raise ConfigError(f"{path}: a directory stands there; expected the name of a file")
     if path.exists() and not force:

@@ -16,8 +16,10 @@ LEAST_NAME = 14
 CLASSES = (("compute", "compute_s"), ("exposed NoP", "exposed_nop_s"), ("exposed DRAM", "exposed_dram_s"))
 
 
-def replay_table(rows: Sequence[dict[str, Any]]) -> list[RenderableType]:
-    """Step, exposed times, utilisation and energy of every pair, in one unit per column."""
+def replay_table(rows: Sequence[dict[str, Any]], *, notes: bool = True) -> list[RenderableType]:
+    """Step, exposed times, utilisation and energy of every pair, in one unit per column; *notes* say what is
+    approximated.
+    """
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title="replayed", title_justify="left", title_style="bold")
     for heading in ("trace", "package"):
         table.add_column(heading, overflow="fold", min_width=LEAST_NAME)  # names give way, numbers never
@@ -34,7 +36,7 @@ def replay_table(rows: Sequence[dict[str, Any]]) -> list[RenderableType]:
             table.add_row(trace, package, *next(cells))
     faults = [Text(f"{row['trace']} on {row['package'] or '?'}: {row['fault']}", style="red") for row in rows
               if "fault" in row]  # fmt: skip
-    remarks = dict.fromkeys(line for row in done for line in row["approximations"])
+    remarks = dict.fromkeys(line for row in done if notes for line in row["approximations"])
     title = [Text(), Text("Approximations and assumptions", style="bold")] if remarks else []
     return [table, *faults, *title, *(Text(f"- {line}") for line in remarks)]
 

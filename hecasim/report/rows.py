@@ -16,6 +16,8 @@ STEP = "step_time_ps"
 SHARES = frozenset({"mfu", "hfu", "utilization"})
 MOST_ROWS = 60
 MOST_REASONS = 5
+LONGEST_HEADING = 9
+LINE = "\n"
 REFUSED = {"infeasible": "no fit", "failed": "failed"}
 
 # Ending of a key -> unit, its prefixes, and what brings the value to that unit.
@@ -109,7 +111,8 @@ def _column(path: str, rows: Sequence[SweepRow]) -> tuple[str, list[str]]:
     text, cells = q.in_one_unit([None if one is None else one * scale for one in numbers], unit, prefixes)
     shown = words[-1] if "_" in words[-1] or len(words) == 1 else " ".join(words[-2:])
     name = " ".join(word for word in shown.replace("_", " ").split() if word not in UNITS or per_s)
-    return f"{name}\n{text}", cells
+    # A long heading stands on two lines: the column is as narrow as its numbers.
+    return f"{name.replace(' ', LINE, 1) if len(name) > LONGEST_HEADING else name}\n{text}", cells
 
 
 def _ratio(row: SweepRow, base: SweepRow | None, path: str) -> str:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hecasim.report import quantities as q
+from hecasim.report.gains import at_rest_j, dynamic_j, energy_gains, was_run
 from hecasim.units import PS_PER_S
 
 Document = dict[str, Any]
@@ -28,10 +29,14 @@ GAP = Text()
 TITLE: dict[str, Any] = {"title_justify": "left", "title_style": "bold"}
 
 
-def comparison(study: str, rows: Sequence[Document]) -> list[RenderableType]:
-    """Show one row per method, each against the first; a plan that does not fit is a row too."""
-    done = [row for row in rows if "infeasible" not in row]
-    refused = [Text(f"{row['method']} does not fit: {row['message']}", style="red") for row in rows if row not in done]
+def comparison(study: str, rows: Sequence[Document], *, notes: bool = True) -> list[RenderableType]:
+    """Show one row per method, each against the first; a plan that does not fit or run is a row too.
+
+    Without *notes* the table alone, and why rows are missing.
+    """
+    done = [row for row in rows if was_run(row)]
+    refused = [Text(f"{row['method']} {_trouble(row)[1]}: {row['message']}", style="red")
+               for row in rows if not was_run(row)]  # fmt: skip
     if not done:
         return list(refused)
     first = rows[0] if done[0] is rows[0] else None
@@ -42,21 +47,24 @@ def comparison(study: str, rows: Sequence[Document]) -> list[RenderableType]:
         table.add_column(heading, justify="right", no_wrap=True)
     cells = iter(zip(*(values for _, values in columns), strict=True))
     for row in rows:
-        if "infeasible" in row:
-            table.add_row(row["method"], "no fit", style="red")
+        if not was_run(row):
+            table.add_row(row["method"], _trouble(row)[0], style="red")
         else:
             table.add_row(row["inputs"]["plan"]["method"], *next(cells))
+    answer = [_inputs_line(done[0]["inputs"]), GAP, table, GAP, *_energy_both_ways(rows), *refused]
+    if not notes:
+        return answer
     return [
-        _inputs_line(done[0]["inputs"]),
-        GAP,
-        table,
-        GAP,
+        *answer,
         Text("speed-up and energy gain: the first row's step time and energy divided by this row's", style="dim"),
-        *_gain_of_what_is_done(done, first),
         *_update_share(done),
-        *refused,
         *_lines_once("Approximations and assumptions", (line for row in done for line in _approximations(row))),
     ]
+
+
+def _trouble(row: Document) -> tuple[str, str]:
+    """What a row without a result says in its cell, and in a sentence."""
+    return ("no fit", "does not fit") if "infeasible" in row else ("no run", "does not run")
 
 
 def _update_share(done: Sequence[Document]) -> list[RenderableType]:
@@ -100,23 +108,21 @@ def _comparison_columns(done: Sequence[Document], first: Document | None) -> lis
     return columns
 
 
-def _gain_of_what_is_done(done: Sequence[Document], first: Document | None) -> list[RenderableType]:
-    """Say the energy gain once more, without what flows whatever is done; nothing where no energy flows so."""
-    if first is None or not any(sum((row.get("energy_parts_j") or {}).values()) for row in done):
+def _energy_both_ways(rows: Sequence[Document]) -> list[RenderableType]:
+    """Say the energy gain with and without what flows whatever is done; nothing where no energy flows so."""
+    gains = energy_gains(rows)
+    if gains is None or not any(at_rest_j(row) for row in rows if was_run(row)):
         return []
-    base = dynamic_j(first)
-    gains = [f"{row['inputs']['plan']['method']} {q.ratio(_over(base, dynamic_j(row)))}" for row in done]
-    return [Text(f"energy gain without static, PHY-idle and DRAM background energy: {', '.join(gains)}", style="dim")]
+    lines = []
+    for word in ("with", "without"):
+        each = (f"{method} {q.ratio(gain[f'{word}_static'])}" for method, gain in gains.items())
+        lines.append(Text(f"energy gain {word} static, PHY-idle and DRAM background energy: {', '.join(each)}"))
+    return [*lines]
 
 
-def dynamic_j(result: Document) -> float:
-    """Joules of a step that its operations cost: the total without what flows whatever is done."""
-    return float(result["energy_j"]["total"] - sum((result.get("energy_parts_j") or {}).values()))
-
-
-def single(result: Document) -> list[RenderableType]:
-    """Show everything worth reading first of one run."""
-    return [
+def single(result: Document, *, notes: bool = True) -> list[RenderableType]:
+    """Show everything worth reading first of one run; without *notes* its numbers alone."""
+    answer = [
         _inputs_line(result["inputs"]),
         GAP,
         _headline(result),
@@ -136,6 +142,11 @@ def single(result: Document) -> list[RenderableType]:
         *_hardware(result),
         *_critical_path(result.get("critical_path") or []),
         *_what_if(result),
+    ]
+    if not notes:
+        return answer
+    return [
+        *answer,
         *_lines_once("Approximations and assumptions", _approximations(result)),
         _simulation(result),
     ]

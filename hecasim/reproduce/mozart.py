@@ -56,7 +56,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 PLAN: dict[str, Any] = {
     "method": "mozart", "batch": 32, "micro_batch": 8, "sequence": 256, "precision": "fp16", "optimizer": "sgd",
-    "weight_passes": 3, "dispatch_point": "attention", "capacity": "warn",
+    "weight_passes": 3, "dispatch_point": "attention", "capacity": "warn", "segment_bytes": "1 MiB",
 }  # fmt: skip
 
 ASSUMPTIONS = (

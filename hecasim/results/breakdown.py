@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hecasim.trace.log import CLASSES, PHASES, Log
@@ -44,6 +45,17 @@ def breakdown(log: Log) -> dict[str, Any]:
     total = [sum(column) for column in zip(*spent.values(), strict=True)]
     whole = classes_s(total, [sum(column) for column in zip(*hidden.values(), strict=True)], tiles)
     return whole | {"wait_s": sum(waits_s(log).values()) / tiles}
+
+
+def by_role(log: Log, roles: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The whole step again for the tiles of each role, as means over them; nothing where all have one role."""
+    found = {}
+    for role in dict.fromkeys(roles):
+        own = [time for time, its in zip(log.tiles, roles, strict=True) if its == role]
+        spent = [sum(sum(phase[owner] for phase in time.spent) for time in own) for owner in range(len(CLASSES))]
+        hidden = [sum(sum(phase[owner] for phase in time.hidden) for time in own) for owner in range(3)]
+        found[role] = classes_s(spent, hidden, len(own))
+    return found if len(found) > 1 else {}
 
 
 def tile_time_ps(log: Log) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Any
 from hecasim.analytic import Census
 from hecasim.mapping.dram import channel_count, dram_capacity_bytes
 from hecasim.results.area import area_mm2
-from hecasim.results.breakdown import breakdown, critical_path, phases, tile_time_ps, utilization, waits_s
+from hecasim.results.breakdown import breakdown, by_role, critical_path, phases, tile_time_ps, utilization, waits_s
 from hecasim.results.cost import cost_usd, yields
 from hecasim.results.energy import background_j, energy_j
 from hecasim.results.tables import layers_csv, links_csv
@@ -55,7 +55,14 @@ class Result:
 
 
 def summarize(
-    log: Log, census: Census, package: PackageSpec, model: ModelSpec | None, plan: PlanSpec, *, version: str, wall_s: float
+    log: Log,
+    census: Census,
+    package: PackageSpec,
+    model: ModelSpec | None,
+    plan: PlanSpec,
+    *,
+    version: str,
+    wall_s: float,
 ) -> Result:
     """Compute every number of the Result from the Log and the counts.
 
@@ -66,16 +73,18 @@ def summarize(
     peak_flops = package.chiplet.core.peak_flop_per_s * package.topology.cores
     executed = sum(census.flops.values())
     energy = energy_j(census, package, step_s)
+    topology = topology_of(package.topology)
+    made_of = {"model": resolved(model), "plan": resolved(plan)} if model else {}
     document = {
         "schema": SCHEMA,
-        "inputs": {"package": resolved(package)} | ({"model": resolved(model), "plan": resolved(plan)} if model else {}),
+        "inputs": {"package": resolved(package)} | made_of,
         "step_time_ps": log.step_ps,
         "step_time_s": step_s,
         "core_cycles": -(-log.step_ps * int(package.chiplet.core.clock_hz) // PS_PER_S),
         "tokens_per_s": plan.batch * plan.sequence / step_s if model else None,
         "mfu": about["model_flops"] / (peak_flops * step_s) if model else None,
         "hfu": executed / (peak_flops * step_s),
-        "breakdown": breakdown(log),
+        "breakdown": breakdown(log) | ({"by_role": roles} if (roles := by_role(log, topology.roles)) else {}),
         "waits_s": waits_s(log),
         "tile_time_ps": tile_time_ps(log),
         "phases": phases(log),
@@ -97,7 +106,6 @@ def summarize(
         "host": {"wall_s": wall_s, "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024},
     }  # fmt: skip
     priced = {"area_mm2": area_mm2(package), "cost_usd": cost_usd(package), "yields": yields(package)}
-    topology = topology_of(package.topology)
     names = {tile: topology.name_of(tile) for tile in log.shown_tiles}
     return Result(document | {name: table for name, table in priced.items() if table is not None}, log, names)
 

@@ -116,10 +116,10 @@ def merge(base: Node, over: Node, tied: Mapping[str, Tied], path: str = "") -> N
         return over
     kept = base.value
     old, new = kept.get("kind"), over.value.get("kind")
-    new_kind = old is not None and new is not None and old.value != new.value
-    if old is not None and new is not None and new_kind and path in tied:
-        if not tied[path].alike.issuperset((old.value, new.value)):
-            kept = {key: node for key, node in kept.items() if key not in tied[path].keys}
+    kinds = {node.value for node in (old, new) if node is not None and not isinstance(node.value, dict | list)}
+    new_kind = old is not None and new is not None and len(kinds) > 1
+    if new_kind and path in tied and not kinds <= tied[path].alike:
+        kept = {key: node for key, node in kept.items() if key not in tied[path].keys}
     merged = dict(kept)
     for key, node in over.value.items():
         below = f"{path}.{key}" if path else key

@@ -37,7 +37,7 @@ TOPOLOGIES: Registry[type[Grid] | type[Tree]] = Registry(
 
 
 def make(kind: str, *shape: int) -> Topology:
-    """The topology named *kind*: rows and columns of a grid; attention chiplets, groups, chiplets per group of a tree."""
+    """The topology named *kind*: rows, columns of a grid; attention chiplets, groups, chiplets per group of a tree."""
     return TOPOLOGIES[kind](*shape)
 
 

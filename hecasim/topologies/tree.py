@@ -12,7 +12,10 @@ from hecasim.topologies.topology import ATTENTION, EXPERT, SWITCH, Topology
 
 
 class Tree(Topology):
-    """*attention* + *groups* + *groups* x *chiplets* tiles with 2 x *groups* x (*attention* + *chiplets*) links."""
+    """Attention chiplets above a switch per group, expert chiplets below it; 2 G (A + C) directed links.
+
+    Tiles: *attention* A, *groups* G, then *chiplets* C in each group.
+    """
 
     def __init__(self, attention: int, groups: int, chiplets: int) -> None:
         if min(attention, groups, chiplets) < 1:

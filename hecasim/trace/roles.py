@@ -20,6 +20,6 @@ def check_roles(trace: Trace, topology: Topology) -> None:
                 work = task.work_at(tile)
                 if work.flops or work.vector_operations:
                     raise ConfigError(
-                        f"trace: '{task.label}' of {kind.name} has work for tile {tile}, {topology.name_of(tile)}, which "
-                        "has no core; a method for grids does not suit a tree"
+                        f"trace: '{task.label}' of {kind.name} has work for tile {tile}, {topology.name_of(tile)}, "
+                        "which has no core; a method for grids does not suit a tree"
                     )

@@ -36,7 +36,9 @@ def ms(document, *names):
     return [f"{1e3 * document['breakdown'][f'{name}_s']:.2f}" for name in names]
 
 
-@pytest.mark.parametrize(("document", "study", "names"), [("accuracy.md", "segment_sizes", 2), ("overlap.md", "overlap", 2)])
+@pytest.mark.parametrize(
+    ("document", "study", "names"), [("accuracy.md", "segment_sizes", 2), ("overlap.md", "overlap", 2)]
+)
 def test_the_table_has_a_row_for_every_point(document, study, names):
     assert {tuple(row[:names]) for row in rows(document, study)} == set(points(study))
 

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from hecasim.errors import ConfigError
 from hecasim.mapping.compute import duration_ps
 from hecasim.specs import ChipletSpec
 from hecasim.trace.chakra.schema import COMM_TYPES, NODE_TYPES, schema
 from hecasim.trace.chakra.stream import put
+from hecasim.trace.fields import UNEQUAL
 from hecasim.trace.play import Body
 from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, LOOK_AHEAD_BODIES, BodyKind, Task, Trace
 
@@ -41,7 +43,10 @@ def write_chakra(
     """Write `trace.N.et` for every tile N and the groups to *directory*, which must exist; give their paths.
 
     With a *chiplet* compute nodes carry the time they take on it, in whole microseconds as Chakra has it.
+    Raises ConfigError where the members of a collective exchange different amounts: Chakra has one size for all.
     """
+    for task in (task for kind in trace.kinds for task in kind.tasks if task.algorithm in UNEQUAL):
+        raise ConfigError(f"trace: '{task.label}' is a {task.algorithm}; Chakra has no collective of unequal members")
     kinds, groups = schema(), _Groups(trace)
     paths = []
     for tile in range(trace.tiles):
