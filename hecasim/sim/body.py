@@ -13,7 +13,7 @@ from hecasim.trace.play import Body
 class BodyRun:
     """A live body: what every tile still waits for."""
 
-    __slots__ = ("causes", "compiled", "done", "first", "flights", "index", "leading", "left", "outside", "place",
+    __slots__ = ("causes", "compiled", "done", "earlier", "first", "flights", "index", "leading", "left", "outside", "place",
                  "started", "tasks_left", "waits")  # fmt: skip
 
     def __init__(self, index: int, place: Body, compiled: CompiledKind, tiles: int) -> None:
@@ -30,6 +30,13 @@ class BodyRun:
         self.outside: list[list[tuple[BodyRun, int]]] = [[] for _ in range(count)]
         self.flights: dict[int, Any] = {}
         self.causes: list[Cause | None] = [None] * count
+        self.earlier: list[Cause | None] = [None] * count
+        """What they were before the picosecond in which they became what they are."""
+
+    def cause(self, task: int, began: int, now: int) -> Cause | None:
+        """Why a task has ended on a tile where it began at *began*: not because other tiles can start it only now."""
+        cause = self.causes[task]
+        return self.earlier[task] if began < now and cause is not None and cause.released_ps == now else cause
 
 
 class Job:

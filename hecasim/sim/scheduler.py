@@ -29,6 +29,8 @@ from hecasim.trace.rows import Rows
 from hecasim.trace.task import COLLECTIVE, COMPUTE, LOOK_AHEAD_BODIES, Trace
 
 Progress = Callable[[float, str], None]
+FIRST = (-1, -1)
+"""Before every (body, task)."""
 
 
 class Scheduler:
@@ -68,7 +70,11 @@ class Scheduler:
         self.rows = Rows(log)
         self._boundary_due = False
         self._gate: Cause | None = None
+        self._gate_by, self._gate_ps = FIRST, 0
         """The task whose end let the last body be issued."""
+        self._ended_by = FIRST
+        """The last task to end so far."""
+        self.entering = False
         self._bodies_left = clock.env.event()
         clock.env.process(self.issue())
         self.on_boundary: Callable[[], None] | None = None
@@ -107,20 +113,23 @@ class Scheduler:
         for task, waits in enumerate(run.waits):
             for tile in range(tiles):
                 if not waits[tile] and not compiled.waits[task]:
-                    self._start(run, task, tile, self._gate)
+                    self._start(run, task, tile, self._gate, self._gate_by)
         if not compiled.leading:
             self._body_led(index)
 
     # --- starting ---------------------------------------------------------------------------------------------
 
-    def _start(self, run: BodyRun, task: int, tile: int, cause: Cause | None) -> None:
+    def _start(self, run: BodyRun, task: int, tile: int, cause: Cause | None, by: tuple[int, int]) -> None:
         now = self.clock.now
         compiled = run.compiled.tasks[task]
         spec = compiled.spec
         known = run.causes[task]
         if known is None or now > known.released_ps:
             label = kind_label(run.compiled.kind, spec)
-            run.causes[task] = Cause(label, CLASSES[compiled.kind].removeprefix("exposed_"), now, cause)
+            run.earlier[task] = known
+            run.causes[task] = Cause(label, CLASSES[compiled.kind].removeprefix("exposed_"), now, cause, by)
+        elif by >= known.by:
+            known.also(cause, by)
         sram = self.hardware.srams[tile]
         if compiled.space is not None:
             sram.ask(Entrant(run, task, tile, spec, compiled.space, now))
@@ -220,15 +229,15 @@ class Scheduler:
         self.log.span(tile, spec, run.place.layer, run.place.micro_batch, began + offset, now + offset)
         run.done[task][tile] = 1
         run.left[task] -= 1
-        cause = run.causes[task]
+        cause, by = run.cause(task, began, now), (run.index, task)
         for reader in compiled.tasks[task].readers:
             left = run.waits[reader][tile] = run.waits[reader][tile] - 1
             if not left:
-                self._start(run, reader, tile, cause)
+                self._start(run, reader, tile, cause, by)
         for later, reader in run.outside[task]:
             left = later.waits[reader][tile] = later.waits[reader][tile] - 1
             if not left:
-                self._start(later, reader, tile, cause)
+                self._start(later, reader, tile, cause, by)
         if not run.left[task]:
             self._task_ended(run, task, now)
 
@@ -236,9 +245,9 @@ class Scheduler:
         """A task has ended on every tile."""
         run.flights.pop(task, None)
         self.log.tasks += 1
-        self.log.end_ps = max(now, self.log.end_ps)
-        if now == self.log.end_ps:
-            self.log.last_cause = run.causes[task]
+        by = (run.index, task)
+        if now > self.log.end_ps or by > self._ended_by:
+            self.log.end_ps, self.log.last_cause, self._ended_by = now, run.causes[task], by
         compiled, offset = run.compiled.tasks[task], self.offset_ps
         if not run.place.micro_batch:
             self.rows.note(run.place.layer, compiled.spec, run.first[task] + offset, now + offset, compiled.longest_ps,
@@ -249,7 +258,8 @@ class Scheduler:
         if compiled.spec.leads:
             run.leading -= 1
             if not run.leading:
-                self._gate = run.causes[task]
+                if self._gate is None or now > self._gate_ps or by > self._gate_by:
+                    self._gate, self._gate_by, self._gate_ps = run.causes[task], by, now
                 self._body_led(run.index)
 
     def shift(self, bodies: int, by_ps: int) -> None:
@@ -287,7 +297,16 @@ class Scheduler:
         if self.on_boundary and not self._boundary_due:
             self._boundary_due = True
             self.clock.after_grants(self._boundary)
-        if self.next_body < len(self.trace.bodies) and not self._bodies_left.triggered:
+        if self.next_body < len(self.trace.bodies):
+            self.clock.enter(self)
+
+    def admit(self, _: int) -> list[None]:
+        """A gate's answer: bodies are issued when all that ends in this picosecond has ended, whatever came first."""
+        return [None]
+
+    def begin(self, _: None) -> None:
+        """Wake the process that issues bodies."""
+        if not self._bodies_left.triggered:
             self._bodies_left.succeed()
 
     def check_finished(self) -> None:

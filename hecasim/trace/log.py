@@ -33,13 +33,24 @@ class Span(NamedTuple):
     end_ps: int
 
 
-class Cause(NamedTuple):
-    """A task on the longest chain: when its last tile could start, and the task whose end let it."""
+@dataclass(slots=True)
+class Cause:
+    """A task on the longest chain: when its last tile could start, and the task whose end let it.
+
+    Of several that let it in the same picosecond, the last in the order of the trace.
+    """
 
     label: str
     resource: str
     released_ps: int
     before: Cause | None
+    by: tuple[int, int]
+    """(body, task) of the one before."""
+
+    def also(self, before: Cause | None, by: tuple[int, int]) -> None:
+        """Another task let it in the same picosecond; nothing depends on which of them is told first."""
+        if (by, before.released_ps if before else -1) > (self.by, self.before.released_ps if self.before else -1):
+            self.before, self.by = before, by
 
 
 @dataclass

@@ -53,6 +53,8 @@ def test_parts_add_up_to_the_total_and_power_is_energy_over_time(steps):
         energy = document["energy_j"]
         assert sum(value for part, value in energy.items() if part != "total") == energy["total"]
         assert document["power_w"]["mean"] == energy["total"] / document["step_time_s"]
+        assert document["power_w"]["peak_window"] is None  # docs/decisions.md says why
+        assert document["power_w"]["peak_window_reason"].startswith("not computed: ")
 
 
 def test_a_ratio_is_computed_with_and_without_what_flows_whatever_is_done(steps):
@@ -63,8 +65,10 @@ def test_a_ratio_is_computed_with_and_without_what_flows_whatever_is_done(steps)
         first["energy_j"]["total"] / second["energy_j"]["total"]
     )
     shown = text(comparison("tiny", [first, second]))
-    gains = f"megatron 1.00x, hecaton {still[0] / still[1]:.2f}x"
-    assert f"energy gain without static, PHY-idle and DRAM background energy: {gains}" in shown.replace("\n", " ")
+    whole = first["energy_j"]["total"] / second["energy_j"]["total"]
+    for word, ratio in (("with", whole), ("without", still[0] / still[1])):
+        gains = f"megatron 1.00x, hecaton {ratio:.2f}x"
+        assert f"energy gain {word} static, PHY-idle and DRAM background energy: {gains}" in shown.replace("\n", " ")
 
 
 def test_where_nothing_burns_at_rest_there_is_one_ratio_alone(steps):

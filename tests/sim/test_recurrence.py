@@ -184,7 +184,7 @@ def test_a_disturber_may_come_at_every_picosecond(seen, algorithm, changes, segm
     # A disturber that comes long after leaves the collective alone: its end is when tile 1 has left it.
     quiet = unfolded(trace_disturbed(algorithm, segment_bytes, after_ps=10**6, disturber=disturber), package)
     lasts = max(span.end_ps for span in quiet.spans if span.label == f"{algorithm} 2")
-    assert 150 < lasts < 2000
+    assert 90 < lasts < 2000
     assert seen.total() == seen["computed"]
     for now in range(1, lasts + 2):
         trace = trace_disturbed(algorithm, segment_bytes, after_ps=now, disturber=disturber)
@@ -193,4 +193,4 @@ def test_a_disturber_may_come_at_every_picosecond(seen, algorithm, changes, segm
         assert sorted(fast.spans) == sorted(plain.spans), f"disturbed at {now} ps"
         assert_equal(plain, fast)
     assert seen["disturbed while members were missing"] > 0
-    assert seen["disturbed later"] > 20
+    assert seen["disturbed later"] > 5
