@@ -82,11 +82,13 @@ def marked(package: "PackageSpec", changes: Mapping[str, str]) -> "PackageSpec":
 
 def check_methods(names: Sequence[str], asked_by: str) -> None:
     """Complain about an unknown or repeated method before any work is done."""
-    from hecasim.parallel import METHODS
+    from hecasim.parallel import METHODS, ON_TREES
+
+    known = (*METHODS, *ON_TREES)
 
     for at, name in enumerate(names):
-        if name not in METHODS:
-            raise ConfigError(f"{asked_by}: unknown method '{name}'; {nearest(name, METHODS)}")
+        if name not in known:
+            raise ConfigError(f"{asked_by}: unknown method '{name}'; {nearest(name, known)}")
         if name in names[:at]:
             raise ConfigError(f"{asked_by}: method '{name}' is given twice")
 

@@ -20,4 +20,7 @@ METHODS: Registry[Callable[[OptionsSpec], Method]] = Registry(
     },
 )
 
-__all__ = ["METHODS", "Method"]
+ON_TREES = ("mozart",)
+"""Methods that place whole modules on the chiplets of a tree instead of cutting operators over a grid."""
+
+__all__ = ["METHODS", "ON_TREES", "Method"]

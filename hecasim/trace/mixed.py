@@ -17,11 +17,11 @@ from hecasim.mapping import modules
 from hecasim.mapping.dispatch import copies_per_token
 from hecasim.mapping.dram import dram_capacity_bytes, footprint
 from hecasim.mapping.modules import Module
+from hecasim.parallel import ON_TREES
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
 from hecasim.topologies import make
 from hecasim.topologies.tree import Tree
 
-TREE_METHODS = ("mozart",)
 PROFILE_STEP = 1 << 20
 """The draw of tokens that a placement is fitted on: no step of training uses it."""
 
@@ -118,7 +118,7 @@ def _tree(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Tree:
     topology = make(package.topology.kind, *package.topology.shape)
     if not isinstance(topology, Tree):
         raise ConfigError(f"plan.method: {plan.method} needs a package whose topology is a tree")
-    if plan.method not in TREE_METHODS:
+    if plan.method not in ON_TREES:
         raise ConfigError(f"plan.method: found '{plan.method}'; expected 'mozart' on a tree of chiplets")
     if model.moe is None:
         raise ConfigError(f"model: {model.name} is dense; expected a mixture of experts on a tree of chiplets")

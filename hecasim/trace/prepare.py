@@ -9,7 +9,7 @@ from hecasim.errors import ConfigError
 from hecasim.mapping.dram import channel_count, check_capacity, distinct_bytes, footprint
 from hecasim.mapping.ports import ports_of_tiles
 from hecasim.mapping.sram import choose_token_tile, held_bytes, resident_blocks
-from hecasim.parallel import METHODS, Method
+from hecasim.parallel import METHODS, ON_TREES, Method
 from hecasim.parallel.derive import (
     Setting,
     Sharding,
@@ -98,6 +98,8 @@ def prepare(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Prepared:
 
 
 def _method(plan: PlanSpec) -> Method:
+    if plan.method in ON_TREES:
+        raise ConfigError(f"plan.method: {plan.method} needs a package whose topology is a tree; this one is a grid")
     method = METHODS[plan.method](plan.options)
     if plan.options.realise:
         rounds = plan.options.realise == "rounds"
