@@ -23,7 +23,7 @@ def component() -> None:
 @probe.command("collective")
 def collective(
     name: Annotated[
-        str, typer.Argument(metavar="COLLECTIVE", help="all_reduce, all_gather, reduce_scatter, broadcast or all_to_all.")
+        str, typer.Argument(metavar="NAME", help="all_reduce, all_gather, reduce_scatter, broadcast or all_to_all.")
     ],
     algorithm: Annotated[
         str, typer.Option("--algorithm", metavar="A", help="ring, bypass_ring, torus_2d, direct, rounds or chain.")
@@ -44,7 +44,7 @@ def collective(
 ) -> None:  # fmt: skip
     """Time one collective on an otherwise quiet package.
 
-    Example: [cyan]hecasim probe collective all_reduce --algorithm ring --package hecaton_32x32_standard --bytes "1 MiB"[/]
+    Example: [cyan]hecasim probe collective all_reduce --algorithm ring --package oracle_8x8 --bytes "1 MiB"[/]
     """
     from hecasim.probe import probe_collective
     from hecasim.specs import loader

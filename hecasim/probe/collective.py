@@ -36,7 +36,9 @@ def probe_collective(
     name = _name(collective, algorithm)
     topology = topology_of(package.topology)
     if not isinstance(topology, Grid):
-        raise ConfigError(f"probe collective: found a package in the shape of a {package.topology.kind}; expected a grid")
+        raise ConfigError(
+            f"probe collective: found a package in the shape of a {package.topology.kind}; expected a grid"
+        )
     group = _line(topology, members) if algorithm == BYPASS_RING else _rectangle(topology, members)
     trace = _trace(topology, group, name, size_bytes, plan)
     stages = COLLECTIVES[name](topology, group, size_bytes, trace.options)
@@ -85,7 +87,9 @@ def _line(grid: Grid, members: int | None) -> tuple[int, ...]:
     """So many neighbours in the first row, or in the first column if the row is too short."""
     wanted = grid.columns if members is None else members
     if not 1 <= wanted <= max(grid.rows, grid.columns):
-        raise ConfigError(f"--members {wanted}: a {BYPASS_RING} lies in one row or column of {grid.rows} x {grid.columns}")
+        raise ConfigError(
+            f"--members {wanted}: a {BYPASS_RING} lies in one row or column of {grid.rows} x {grid.columns}"
+        )
     step = 1 if wanted <= grid.columns else grid.columns
     return tuple(place * step for place in range(wanted))
 

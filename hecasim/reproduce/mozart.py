@@ -73,9 +73,7 @@ ASSUMPTIONS = (
     Assumption("combine", "summed in chiplet and switch: one vector per token and group", "paper, section 4.4"),
     Assumption("recomputation", "none; activations are saved to DRAM and read back", "paper, Figure 4"),
     Assumption("chiplet", "36 tiles of 16 arrays of 16 x 16, 1 GHz", "low end of the ranges in section 5.2 (assumed)"),
-    Assumption(
-        "link per die edge", "64 / 54 / 56 GB/s", "derived from Table 2: die area, 50 um pitch, 1 bit a cycle"
-    ),
+    Assumption("link per die edge", "64 / 54 / 56 GB/s", "derived from Table 2: die area, 50 um pitch, 1 bit a cycle"),
     Assumption("DRAM capacity", "not enforced", "the stated 8192 MB per stack hold less than the models (Table 2)"),
 )
 

@@ -13,8 +13,8 @@ from hecasim.trace.play import Body
 class BodyRun:
     """A live body: what every tile still waits for."""
 
-    __slots__ = ("causes", "compiled", "done", "earlier", "first", "flights", "index", "leading", "left", "outside", "place",
-                 "started", "tasks_left", "waits")  # fmt: skip
+    __slots__ = ("causes", "compiled", "done", "earlier", "first", "flights", "index", "leading", "left", "outside",
+                 "place", "started", "tasks_left", "waits")  # fmt: skip
 
     def __init__(self, index: int, place: Body, compiled: CompiledKind, tiles: int) -> None:
         self.index, self.place, self.compiled = index, place, compiled

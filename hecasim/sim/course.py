@@ -62,11 +62,17 @@ class Snapshot:
 class Course(Protocol):
     """A pattern on its lanes: what does not change from body to body."""
 
-    lanes: Sequence[Lane]
-    """All of them, each once."""
-    own: Sequence[Sequence[int]]
-    """Per position: places in `lanes` that its messages use."""
-    transfers: int
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """All of them, each once."""
+
+    @property
+    def own(self) -> Sequence[Sequence[int]]:
+        """Per position: places in `lanes` that its messages use."""
+
+    @property
+    def transfers(self) -> int:
+        """Segments times lanes."""
 
     def outcome(self, joins: Sequence[int], late: dict[int, int]) -> Outcome | None:
         """The whole of it, from joining times and the lanes that were still busy then, both relative to now.

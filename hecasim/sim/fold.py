@@ -90,8 +90,9 @@ class Folder:
         scheduler = self.scheduler
         now = scheduler.clock.now
         return Boundary(
-            now, now + scheduler.offset_ps, scheduler.next_body, self._sums(), scheduler.rows.mark(), len(self.stretches)
-        )
+            now, now + scheduler.offset_ps, scheduler.next_body, self._sums(), scheduler.rows.mark(),
+            len(self.stretches),
+        )  # fmt: skip
 
     def _remember(self, state: bytes, here: Boundary) -> None:
         alike = self.seen.setdefault(state, [])

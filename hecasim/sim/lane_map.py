@@ -1,4 +1,4 @@
-"""Where a message of a grid goes next, as a table: in dimension order that depends on its place and its target alone."""
+"""Where a message of a grid goes next, as a table: in dimension order its place and its target say that alone."""
 
 from __future__ import annotations
 

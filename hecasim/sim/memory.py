@@ -83,8 +83,10 @@ class Multicast:
         for port, cuts in spans:
             channel = self.hardware.channels[port.channel]
             route = (channel, plant(self, port))
+            # Several groups may read through one port, and several ports serve one group: both tell segments apart.
+            source = port.tile * self.hardware.topology.size + self.members[0]
             for number, span in enumerate(cuts):
-                channel.request(Segment(route, span, self.stream, self, 0, number, port.tile))
+                channel.request(Segment(route, span, self.stream, self, 0, number, source))
 
     def progress(self, _: int) -> tuple[object, ...]:
         """Who is missing and what every member still waits for, for comparison with another moment."""

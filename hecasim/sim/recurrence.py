@@ -34,7 +34,6 @@ NOT_JOINED = 1
 FOREVER = 1 << 62
 
 
-
 class Recurrence:
     """One pattern of one exchange under way, played by nobody: its members' joining times are all there is to know."""
 
@@ -277,10 +276,10 @@ class Recurrences:
         hardware = self.hardware
         if hardware.lane_kind is not Lane or hardware.package.chiplet.sram.ports == "shared":
             return None
-        course: Course | None = None
-        if isinstance(pattern, RingPass):
-            if len(pattern.members) - 1 <= pattern.steps:
-                course = RingCourse.of(pattern, hardware, cut(pattern.chunk_bytes), sum_rate, self._shapes)
+        course: RingCourse | DirectCourse | None = None
+        # With fewer steps a member could leave before all have joined.
+        if isinstance(pattern, RingPass) and pattern.steps >= len(pattern.members) - 1:
+            course = RingCourse.of(pattern, hardware, cut(pattern.chunk_bytes), sum_rate, self._shapes)
         elif isinstance(pattern, Direct):
             if self._lane_map is None and isinstance(hardware.topology, Grid):
                 self._lane_map = LaneMap(hardware, hardware.topology)

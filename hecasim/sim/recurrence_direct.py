@@ -74,14 +74,13 @@ class DirectCourse:
         sweep = Sweep(self, joins, late, None)
         landed = sweep.landed.reshape(self.count, self.count - 1, self.cuts)[:, :, -1]
         ended = landed.max(axis=1)
-        np.maximum.at(ended, self.target.reshape(landed.shape + (self.cuts,))[:, :, -1].ravel(), landed.ravel())
+        np.maximum.at(ended, self.target[self.cuts - 1 :: self.cuts], landed.ravel())
         leaving: dict[int, list[int]] = {}
         for position, end in enumerate(ended.tolist()):
             leaving.setdefault(end, []).append(position)
-        return Outcome(
-            *(table[self.used].tolist() for table in sweep.tables), happenings=sweep.happenings,
-            ends=[(end, tuple(positions)) for end, positions in sorted(leaving.items())],
-        )  # fmt: skip
+        wait, busy, carried, segments, free, last = (table[self.used].tolist() for table in sweep.tables)
+        ends = [(end, tuple(positions)) for end, positions in sorted(leaving.items())]
+        return Outcome(wait, busy, carried, segments, free, last, sweep.happenings, ends)
 
     def snapshot(self, joins: Sequence[int | None], late: dict[int, int]) -> Snapshot:
         """How it is now: played up to here."""

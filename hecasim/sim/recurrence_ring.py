@@ -37,7 +37,9 @@ class Shape:
     Hops that a shorter route does not have take no time.
     """
 
-    def __init__(self, pattern: RingPass, routes: Sequence[Sequence[Lane]], spans: Sequence[Span], extra_ps: int) -> None:
+    def __init__(
+        self, pattern: RingPass, routes: Sequence[Sequence[Lane]], spans: Sequence[Span], extra_ps: int
+    ) -> None:
         self.members, self.steps, self.reduce_steps = len(routes), pattern.steps, pattern.reduce_steps
         self.segments, self.hops = len(spans), max(len(route) for route in routes)
         self.extra_ps = extra_ps
@@ -96,7 +98,6 @@ class Steps:
         self.request = np.maximum(shifted(landed), self.joins)
         return landed
 
-
     def leap(self, times: int, growth: int, landed: Times) -> Times:
         """So many steps more, each *growth* later than the one before; when their last messages have landed."""
         by = times * growth
@@ -129,7 +130,12 @@ class RingCourse:
 
     @classmethod
     def of(
-        cls, pattern: RingPass, hardware: Hardware, spans: tuple[Span, ...], sum_rate: int | None, shapes: dict[Any, Shape]
+        cls,
+        pattern: RingPass,
+        hardware: Hardware,
+        spans: tuple[Span, ...],
+        sum_rate: int | None,
+        shapes: dict[Any, Shape],
     ) -> RingCourse | None:
         """The course of *pattern*; None where a lane belongs to two members. Equal rings share their shape."""
         members = pattern.members

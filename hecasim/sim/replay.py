@@ -1,4 +1,4 @@
-"""Replay a Trace on a Package, event by event, which defines what hecasim computes; or faster, with the same integers."""
+"""Replay a Trace on a Package: event by event, which defines what hecasim computes, or quicker to the same integers."""
 
 from __future__ import annotations
 

@@ -75,6 +75,7 @@ class Scheduler:
         self._ended_by = FIRST
         """The last task to end so far."""
         self.entering = False
+        self.begin: Callable[[Any], None] = self._wake
         self._bodies_left = clock.env.event()
         clock.env.process(self.issue())
         self.on_boundary: Callable[[], None] | None = None
@@ -304,7 +305,7 @@ class Scheduler:
         """A gate's answer: bodies are issued when all that ends in this picosecond has ended, whatever came first."""
         return [None]
 
-    def begin(self, _: None) -> None:
+    def _wake(self, _: None) -> None:
         """Wake the process that issues bodies."""
         if not self._bodies_left.triggered:
             self._bodies_left.succeed()

@@ -41,11 +41,14 @@ def _changes(rng, rows, columns):
         "link.bandwidth": f"{rng.choice([32, 33, 100, 1000, 5000])} GB/s",
         "link.latency": f"{rng.choice([1, 3, 50, 500, 10_000])} ps",
     }  # fmt: skip
-    limits = (("chiplet.sram.nop_bandwidth", 0.4, (20, 100, 1500)), ("chiplet.sram.dram_bandwidth", 0.3, (20, 100, 1500)),
+    limits = (("chiplet.sram.nop_bandwidth", 0.4, (20, 100, 1500)),
+              ("chiplet.sram.dram_bandwidth", 0.3, (20, 100, 1500)),
               ("chiplet.sram.reduction_bandwidth", 0.4, (10, 100, 3000)))  # fmt: skip
     changes |= {key: f"{rng.choice(rates)} GB/s" for key, share, rates in limits if rng.random() < share}
     if rng.random() < 0.7:
-        changes["memory.kind"] = "hbm2_2000"
+        changes |= {"memory.kind": "hbm2_2000", "memory.attached": rng.choice(["edge", "edge", "every_die"]),
+                    "memory.bandwidth": f"{rng.choice([30, 500, 4000])} GB/s",
+                    "memory.latency": f"{rng.choice([1, 100, 9000])} ps"}  # fmt: skip
     return changes
 
 
@@ -55,7 +58,8 @@ def _tasks(rng, tiles):
         after = {After(0, rng.randrange(number)) for _ in range(rng.randint(0, 2)) if number and rng.random() < 0.6}
         common = {"id": number, "label": f"task {number}", "block": "ffn", "phase": "forward",
                   "after": tuple(sorted(after))}  # fmt: skip
-        tasks.append(rng.choice([_computation, _collective, _collective, _collective, _load, _store])(rng, tiles, common))
+        make = rng.choice([_computation, _collective, _collective, _collective, _load, _store])
+        tasks.append(make(rng, tiles, common))
     return tasks
 
 
@@ -75,7 +79,7 @@ def _load(rng, tiles, common):
     if rng.random() < 0.5:
         return Task(kind=DRAM_READ, stream=stream, tile_bytes=_uneven(rng, tiles), **common)
     return Task(kind=DRAM_READ, stream=stream, tile_bytes=(rng.choice([64, 500]),),
-                group=rng.choice(["", "rows", "all"]), **common)  # fmt: skip
+                group=rng.choice(["", "rows", "columns", "all"]), **common)  # fmt: skip
 
 
 def _store(rng, tiles, common):

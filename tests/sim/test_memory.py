@@ -24,7 +24,6 @@ def dram(kind, sizes, group="", number=0):
         label="dram",
         block="ffn",
         phase="forward",
-       
         after=(),
         group=group,
         stream=stream,

@@ -107,7 +107,9 @@ def test_random_traces_meet_all_that_can_happen(seen):
 # --- undisturbed ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("algorithm", ["ring.all_reduce", "ring.all_gather", "torus_2d.all_reduce", "direct.all_to_all"])
+@pytest.mark.parametrize("algorithm", [
+    "ring.all_reduce", "ring.all_gather", "torus_2d.all_reduce", "direct.all_to_all",
+])  # fmt: skip
 @pytest.mark.parametrize("segment_bytes", [1 << 40, 100])
 @pytest.mark.parametrize("kind", ["mesh", "torus"])
 @pytest.mark.parametrize("changes", [
@@ -153,34 +155,39 @@ def test_messages_that_overtake_each_other_are_played(seen):
 # --- disturbed at every picosecond ----------------------------------------------------------------------------
 
 DISTURBERS = {
-    "message": collective(3, "point.send", 500, [After(0, 0)], group="pair"),
-    "load": Task(id=3, kind=DRAM_READ, label="load", block="ffn", phase="forward", after=(After(0, 0),), stream="load",
-                 tile_bytes=(0, 0, 0, 0, 0, 400)),
-    "store": Task(id=3, kind=DRAM_WRITE, label="store", block="ffn", phase="forward", after=(After(0, 0),),
-                  stream="store", tile_bytes=(0, 0, 0, 0, 0, 400)),
+    "message": (5, collective(3, "point.send", 500, [After(0, 0)], group="pair")),
+    "load": (1, Task(id=3, kind=DRAM_READ, label="load", block="ffn", phase="forward", after=(After(0, 0),),
+                     stream="load", tile_bytes=(0, 400, 0, 0, 0, 0))),
+    "store": (4, Task(id=3, kind=DRAM_WRITE, label="store", block="ffn", phase="forward", after=(After(0, 0),),
+                      stream="store", tile_bytes=(0, 0, 0, 0, 400, 0))),
 }  # fmt: skip
-"""What tile 5 does when it has waited; it crosses links of the collective."""
+"""A tile, and what it does when it has waited: it crosses links of the collective."""
+EDGE = {"memory.kind": "hbm2_2000", "memory.attached": "edge", "memory.latency": "1 ps",
+        "memory.bandwidth": "4000 GB/s"}  # fmt: skip
+PORTS = {"chiplet.sram.nop_bandwidth": "5000 GB/s"}
+SIZES = {"direct.all_to_all": 9000}
 
 
 def trace_disturbed(algorithm, segment_bytes, *, after_ps, disturber):
-    """Tiles 0 and 4 join a little late, so that some messages wait for their receivers; tile 5 disturbs."""
-    tasks = [delays(0, 6, {5: after_ps}), delays(1, 6, {0: 60, 4: 60}), collective(2, algorithm, 1200, [After(0, 1)])]
-    trace = trace_of(2, 3, [[*tasks, DISTURBERS[disturber]]], segment_bytes=segment_bytes)
+    """Tiles 0 and 2 join a little late, so that some messages wait for their receivers."""
+    tile, task = DISTURBERS[disturber]
+    ring = collective(2, algorithm, SIZES.get(algorithm, 1200), [After(0, 1)])
+    tasks = [delays(0, 6, {tile: after_ps}), delays(1, 6, {0: 60, 2: 60}), ring]
+    trace = trace_of(2, 3, [[*tasks, task]], segment_bytes=segment_bytes)
     return replace(trace, groups=trace.groups | {"pair": ((5, 1), (0,), (2,), (3,), (4,))})
 
 
 @pytest.mark.parametrize(("algorithm", "changes", "segment_bytes"), [
     ("ring.all_reduce", {}, 1 << 40),
-    ("ring.all_reduce", {"chiplet.sram.nop_bandwidth": "5000 GB/s", "chiplet.sram.reduction_bandwidth": "9000 GB/s"}, 100),
+    ("ring.all_reduce", PORTS | {"chiplet.sram.reduction_bandwidth": "9000 GB/s"}, 100),
     ("ring.reduce_scatter", {"chiplet.sram.reduction_bandwidth": "9000 GB/s"}, 150),
     ("torus_2d.all_reduce", {}, 1 << 40),
     ("direct.all_to_all", {}, 1 << 40),
-    ("direct.all_to_all", {"chiplet.sram.nop_bandwidth": "5000 GB/s"}, 20),
+    ("direct.all_to_all", PORTS, 20),
 ])  # fmt: skip
 @pytest.mark.parametrize("disturber", DISTURBERS)
 def test_a_disturber_may_come_at_every_picosecond(seen, algorithm, changes, segment_bytes, disturber):
-    memory = {"memory.kind": "hbm2_2000", "memory.latency": "1 ps", "memory.bandwidth": "4000 GB/s"}
-    package = oracle(2, 3, **FAST, **memory, **changes)
+    package = oracle(2, 3, **FAST, **EDGE, **changes)
     # A disturber that comes long after leaves the collective alone: its end is when tile 1 has left it.
     quiet = unfolded(trace_disturbed(algorithm, segment_bytes, after_ps=10**6, disturber=disturber), package)
     lasts = max(span.end_ps for span in quiet.spans if span.label == f"{algorithm} 2")
