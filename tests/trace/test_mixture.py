@@ -22,8 +22,10 @@ def inputs(attention=1, dense_first=0, **plan):
     package = load_package("mozart_olmoe_hbm2", {"topology.attention": str(attention)})
     changes = {"layers": "3", "moe.dense_first": str(dense_first)} if dense_first else {"layers": "3"}
     model = load_model("olmoe-1b-7b", changes)
-    base = {"method": "mozart", "batch": 4, "micro_batch": 2 if attention < 4 else 4, "sequence": 32, "optimizer": "sgd",
-            "capacity": "warn", "profile_tokens": 256}  # fmt: skip
+    base = {
+        "method": "mozart", "batch": 4, "micro_batch": 2 if attention < 4 else 4, "sequence": 32,
+        "optimizer": "sgd", "capacity": "warn", "profile_tokens": 256,
+    }  # fmt: skip
     return package, model, load_plan(base | plan)
 
 
