@@ -79,7 +79,9 @@ class Folder:
         here = self._here()
         found = self.seen.get(state, ())
         order = scheduler.trace.bodies
-        ways = [(before, order.repeats(before.next_body, upcoming)) for before in found if before.next_body < upcoming]
+        under_way = upcoming - min(scheduler.live, default=upcoming)
+        ways = [(before, order.repeats(before.next_body, upcoming, under_way))
+                for before in found if before.next_body < upcoming]  # fmt: skip
         before, how = max(ways, key=lambda way: way[1].times * (upcoming - way[0].next_body), default=(here, None))
         self._remember(state, here)
         if how is not None and how.times:

@@ -124,19 +124,36 @@ class Order(Sequence[Body]):
             there = Run(there.kind, there.times - step) if there.times > step else next(behind, None)
         return found
 
-    def repeats(self, first: int, second: int) -> Repetition:
+    def repeats(self, first: int, second: int, under_way: int = 0) -> Repetition:
         """How often the bodies between two places are of the kinds that follow them again, each time evenly on.
 
-        `first` < `second`; no time at all where layers or micro-batches do not go on evenly.
+        `first` < `second`; so many bodies before each of them are still `under_way`. Where layers or micro-batches do
+        not go on evenly, as far as one layer and micro-batch go, or one layer and all its later micro-batches, which
+        leave no rows.
         """
         period = second - first
         times = self.alike(first, second) // period
         if not times:
             return Repetition(0, 0, 0)
-        before, here, last, end = (self[place] for place in (first, second, second - 1, second + times * period - 1))
-        layers, micro_batches = here.layer - before.layer, here.micro_batch - before.micro_batch
-        even = (end.layer - last.layer, end.micro_batch - last.micro_batch) == (times * layers, times * micro_batches)
-        return Repetition(times if even and micro_batches >= 0 else 0, layers, micro_batches)
+        begin = max(0, first - under_way)
+        starts = (self[begin], self[begin + period])
+        ends = (self[second - 1], self[second + times * period - 1])
+        layers, micro_batches = _apart(*starts)
+        if _apart(self[first], self[second]) == (layers, micro_batches) and micro_batches >= 0:
+            if _apart(*ends) == (times * layers, times * micro_batches):
+                return Repetition(times, layers, micro_batches)
+        return Repetition(min(times, max(0, self._last_alike(begin) - second) // period), 0, 0)
+
+    def _last_alike(self, place: int) -> int:
+        """The end of the stretch around a place in one layer: of its micro-batch if that is the first, else of all."""
+        number = bisect_right(self._starts, place) - 1
+        here = self.plays[number]
+        while number < len(self.plays) and self.plays[number].layer == here.layer:
+            micro_batch = self.plays[number].micro_batch
+            if micro_batch != here.micro_batch and not (micro_batch and here.micro_batch):
+                break
+            number += 1
+        return self._starts[number]
 
     def kinds_between(self, first: int, end: int) -> tuple[Run, ...]:
         """The runs of the bodies from *first* up to *end*."""
@@ -161,6 +178,11 @@ class Order(Sequence[Body]):
         yield from self.passages[passage][run + 1 :]
         for play in self.plays[number + 1 :]:
             yield from self.passages[play.passage]
+
+
+def _apart(before: Body, here: Body) -> tuple[int, int]:
+    """Layers and micro-batches from one body to another."""
+    return here.layer - before.layer, here.micro_batch - before.micro_batch
 
 
 def order_of(bodies: Sequence[Body]) -> Order:
