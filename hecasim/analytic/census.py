@@ -172,8 +172,7 @@ class Counter:
             for port, share in shares(size, ports):
                 channels[port.channel] += share
                 crossing += share * sum(member != port.tile for member in members)
-                for numbers in self.topology.multicast(port.tile, members).values():
-                    links[list(numbers)] += share
+                links[list(self.topology.tree(port.tile, members))] += share
                 own[list(members)] = np.maximum(own[list(members)], self._channel_ps(port.channel, share))
         return TaskCount(
             sram_bytes=landed,

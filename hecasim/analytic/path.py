@@ -21,7 +21,7 @@ from hecasim.specs import PackageSpec
 from hecasim.trace.log import BUBBLE_CLASS, COMPUTE_CLASS, DRAM_CLASS, NOP_CLASS, PHASES, Log, class_of
 from hecasim.trace.play import Body
 from hecasim.trace.rows import Rows
-from hecasim.trace.task import COLLECTIVE, LOOK_AHEAD_BODIES, Task, Trace
+from hecasim.trace.task import COLLECTIVE, Task, Trace
 
 
 def estimate(trace: Trace, package: PackageSpec) -> tuple[Log, Census]:
@@ -48,7 +48,7 @@ def _busy(trace: Trace, chain: Chain) -> dict[str, Counts]:
 
 
 class Gathering:
-    """Groups in which everybody needs something of everybody."""
+    """Groups whose members start together."""
 
     def __init__(self, groups: Sequence[Sequence[int]]) -> None:
         sizes = [len(members) for members in groups]
@@ -57,11 +57,10 @@ class Gathering:
         self.sizes = np.array(sizes, dtype=np.int64)
 
     def latest(self, start: Counts | int) -> Counts:
-        """When the last member of each tile's group starts; a group of one waits for nobody."""
+        """When the last member of each tile's group is ready."""
         starts = np.broadcast_to(np.asarray(start, dtype=np.int64), self.order.shape)[self.order]
         found = np.empty_like(starts)
-        latest = np.where(self.sizes > 1, np.maximum.reduceat(starts, self.first), -1)
-        found[self.order] = np.repeat(latest, self.sizes)
+        found[self.order] = np.repeat(np.maximum.reduceat(starts, self.first), self.sizes)
         return found
 
 
@@ -76,17 +75,13 @@ class Link(NamedTuple):
     @classmethod
     def of(cls, task: Task, counter: Counter) -> Link:
         own = counter.count(task).own_ps
-        everybody = task.kind == COLLECTIVE and task.size_bytes and task.algorithm in EVERYBODY_WAITS
-        group = Gathering(counter.trace.groups[task.group]) if everybody else None
+        exchange = task.kind == COLLECTIVE and task.size_bytes
+        group = Gathering(counter.trace.groups[task.group]) if exchange else None
         return cls(task, own, group, reach_of(task, counter))
 
 
-EVERYBODY_WAITS = frozenset(
-    f"{family}.{kind}"
-    for family in ("ring", "rounds", "torus_2d", "direct")
-    for kind in ("all_gather", "reduce_scatter", "all_reduce", "all_to_all")
-)
-"""Collectives in which every member needs something of every other one, so that none ends before all have started."""
+REMEMBERED_BODIES = 8
+"""Bodies back that a task may name; what it names further back has ended long before, or is not asked for."""
 
 
 class Past(NamedTuple):
@@ -102,8 +97,8 @@ class Chain:
 
     def __init__(self, trace: Trace, log: Log, counter: Counter) -> None:
         self.trace = trace
+        self.look_ahead = trace.look_ahead
         self.links = [[Link.of(task, counter) for task in kind.tasks] for kind in trace.kinds]
-        self.hop_ps = counter.hop_ps
         self.ends: dict[str, int] = {}
         self.recent: list[Counts] = []
         """Ends of the last bodies, latest last: an array of task x tile."""
@@ -123,7 +118,7 @@ class Chain:
 
     def _play(self, body: Body) -> None:
         kind = self.trace.kinds[body.kind]
-        gate = self.led[-LOOK_AHEAD_BODIES] if len(self.led) >= LOOK_AHEAD_BODIES else 0
+        gate = self.led[-self.look_ahead] if len(self.led) >= self.look_ahead else 0
         led = self.led[-1] if self.led else 0
         finish = np.empty((len(kind.tasks), self.trace.tiles), dtype=np.int64)
         for number, link in enumerate(self.links[body.kind]):
@@ -133,11 +128,11 @@ class Chain:
                     start = np.maximum(start, finish[before])
                 elif -offset <= len(self.recent):
                     start = np.maximum(start, self.recent[offset][before])
+            if link.group is not None:
+                start = link.group.latest(start)
             finish[number] = start
             if link.own is not None:
                 finish[number] += link.own
-            if link.group is not None:
-                np.maximum(finish[number], link.group.latest(start) + self.hop_ps, out=finish[number])
             if link.reach is not None:
                 link.reach.hold_back(start, finish[number])
             if link.task.leads:
@@ -145,8 +140,8 @@ class Chain:
             if not body.micro_batch:
                 self._note(body, link, finish[number])
         self.ends[kind.phase] = max(self.ends.get(kind.phase, 0), int(finish.max(initial=0)))
-        self.recent = [*self.recent[1 - LOOK_AHEAD_BODIES :], finish]
-        self.led = [*self.led[1 - LOOK_AHEAD_BODIES :], led]
+        self.recent = [*self.recent[1 - REMEMBERED_BODIES :], finish]
+        self.led = [*self.led[1 - self.look_ahead :], led]
 
     def _note(self, body: Body, link: Link, end: Counts) -> None:
         spent = 0 if link.own is None else int(link.own.max())

@@ -89,16 +89,7 @@ def critical_path(log: Log) -> list[dict[str, Any]]:
     Each task counts from the moment its last tile could start to the moment it let the next one's last tile start;
     these spans add up to the step.
     """
-    spans: dict[tuple[str, str], int] = {}
-    end, cause = log.end_ps or log.step_ps, log.last_cause
-    while cause is not None:
-        key = (cause.label, cause.resource)
-        span = end - cause.released_ps
-        for first, last, times in log.repeats:
-            span += times * max(0, min(end, last) - max(cause.released_ps, first))
-        spans[key] = spans.get(key, 0) + span
-        end, cause = cause.released_ps, cause.before
-    ranked = sorted(spans.items(), key=lambda item: (-item[1], item[0]))
+    ranked = sorted(log.chain.items(), key=lambda item: (-item[1], item[0]))
     return [{"task": label, "resource": resource, "time_s": ps / PS_PER_S} for (label, resource), ps in ranked if ps]
 
 

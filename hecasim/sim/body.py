@@ -6,7 +6,8 @@ from array import array
 from typing import Any
 
 from hecasim.sim.compiled import CompiledKind
-from hecasim.trace.log import Cause, Log
+from hecasim.sim.causes import Cause
+from hecasim.trace.log import Log
 from hecasim.trace.play import Body
 
 

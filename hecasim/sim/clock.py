@@ -9,7 +9,7 @@ Every grant, computation and hop lasts at least one picosecond: a grant causes n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import simpy
@@ -17,7 +17,6 @@ from simpy.events import NORMAL, EventPriority
 
 GRANT_HALF = EventPriority(NORMAL + 1)
 """Priority of the grant pass: SimPy runs it after every normal event of the same instant."""
-AFTER_GRANTS = EventPriority(NORMAL + 2)
 
 
 class Resource(Protocol):
@@ -53,10 +52,8 @@ class _Done(simpy.Event):
 class Clock:
     """The SimPy environment with an agenda: one SimPy event per instant, however much happens in it."""
 
-    def __init__(self, direct: bool = False) -> None:
+    def __init__(self) -> None:
         self.env = simpy.Environment()
-        self.direct = direct
-        """The fast engine: when a component's time has come, the agenda does what its process would do if woken."""
         self.now = 0
         self.happenings = 0
         self._agenda: dict[int, list[tuple[Callable[[Any], None], Any]]] = {}
@@ -73,10 +70,6 @@ class Clock:
             instant.callbacks.append(self._happen)
         else:
             happenings.append((action, argument))
-
-    def withdraw(self, time: int, action: Callable[[Any], None], argument: Any) -> None:
-        """Take back what was asked of `at`."""
-        self._agenda[time].remove((action, argument))
 
     def _happen(self, _: simpy.Event) -> None:
         now = self.now = int(self.env.now)
@@ -98,11 +91,6 @@ class Clock:
             return
         resource.asking = True
         self._asked.append(resource)
-
-    def rouse(self, lane: Any) -> None:
-        """A lane with waiting segments has fallen free: it takes part in the grant pass."""
-        lane.alarmed = False
-        self.ask(lane)
 
     def enter(self, gate: Gate) -> None:
         """Let *gate* look at the end of this half who fits."""
@@ -142,16 +130,6 @@ class Clock:
         for resource in asked:
             resource.asking = False
             resource.grant(now)
-
-    def pending(self) -> Iterator[tuple[int, Callable[[Any], None], Any]]:
-        """Everything on the agenda: (time, action, argument)."""
-        for time, happenings in self._agenda.items():
-            for action, argument in happenings:
-                yield time, action, argument
-
-    def after_grants(self, action: Callable[[simpy.Event], None]) -> None:
-        """Do *action* when this picosecond is over, its grants included."""
-        self.env.schedule(_Done(self.env, action), AFTER_GRANTS)
 
     def run(self) -> None:
         """Until nothing is left to happen."""

@@ -74,8 +74,7 @@ class Core:
         self.segment_bytes = 1
         self.operands_left = 0
         """Segments of operands that have not passed the shared port."""
-        if not clock.direct:
-            clock.env.process(self.compute())
+        clock.env.process(self.compute())
 
     def share(self, port: Lane, segment_bytes: int) -> None:
         """Operands pass *port* from now on, cut at *segment_bytes*."""
@@ -104,12 +103,7 @@ class Core:
         if operand_bytes:
             self._fetch(operand_bytes, job, now)
         job.begin(now)
-        if not self.clock.direct:
-            self._wake.succeed((duration, job))
-        elif duration:
-            self.clock.at(now + duration, self.computed, job)
-        else:
-            self._starved = True
+        self._wake.succeed((duration, job))
 
     def _fetch(self, operand_bytes: int, job: Any, now: int) -> None:
         """Queue the operands at the shared port; a grant causes nothing in its own instant, so a picosecond later."""
@@ -125,19 +119,7 @@ class Core:
         self.operands_left -= 1
         if self._starved and not self.operands_left:
             self._starved = False
-            if self.clock.direct:
-                self.busy_ps += self.clock.now - self.free_at
-                self._over(self.job)
-            else:
-                self._fed.succeed()
-
-    def computed(self, job: Any) -> None:
-        """The arithmetic of a task has ended, on a direct clock."""
-        self.clock.happenings -= 1  # the process has its own timer, which is not on the agenda
-        if self.operands_left:
-            self._starved = True
-        else:
-            self._over(job)
+            self._fed.succeed()
 
     def _over(self, job: Any) -> None:
         self.busy = False

@@ -1,7 +1,8 @@
 """A collective in flight: every group of its table plays its schedule, message by message.
 
-A member joins when its tile reaches the task; messages that arrive earlier wait for it. It has left a stage when
-everything it owed has landed and everything it expected has arrived.
+A member joins when its tile reaches the task; the exchange begins when the last member has joined. A member goes from
+stage to stage by itself: it has left one when everything it owed has landed and everything it expected has arrived;
+messages of a stage in which it is not yet wait for it.
 Modelled: routes, contention, the sum of arriving partial results (a delay before the next step).
 Not modelled: two sums at once in one reduction unit, software overheads.
 """
@@ -9,16 +10,12 @@ Not modelled: two sums at once in one reduction unit, software overheads.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hecasim.collectives import COLLECTIVES, Pattern, Send, Stage
 from hecasim.sim.hardware import Hardware
 from hecasim.sim.lane import Segment, Span, segments_of
 from hecasim.units import PS_PER_S
-
-if TYPE_CHECKING:
-    from hecasim.sim.course import Course
-    from hecasim.sim.recurrence import Recurrence, Recurrences
 
 COLLECTIVE_STREAM = 0
 
@@ -45,8 +42,6 @@ class Schedule:
                     owed[tile] += pattern.expected(position) + pattern.sent(position)
             self.parts.append(parts)
             self.owed.append(owed)
-        self.courses: list[list[Course | None] | None] = [None] * len(self.stages)
-        """Per stage and pattern, as recurrences see them; made by them."""
         self._cuts: dict[int, tuple[Span, ...]] = {}
         self._segment_bytes = int(options["segment_bytes"])
 
@@ -61,8 +56,8 @@ class Schedule:
 class Exchange:
     """One group's run of a schedule; a sink for its own segments."""
 
-    __slots__ = ("_fast", "_here", "_joined", "_parked", "_pending", "_stage", "begun", "body", "done", "recurrences",
-                 "schedule", "sum_rate", "task")  # fmt: skip
+    __slots__ = ("_here", "_joined", "_parked", "_pending", "_stage", "begun", "body", "done", "schedule", "sum_rate",
+                 "task")  # fmt: skip
 
     def __init__(
         self,
@@ -70,18 +65,14 @@ class Exchange:
         body: int,
         task: int,
         begun: Callable[[int], None],
-        done: Callable[[int, bool], None],
+        done: Callable[[int], None],
         sum_bytes_per_s: int | None,
-        fast: Recurrences | None = None,
     ) -> None:
         self.schedule, self.body, self.task = schedule, body, task
-        self._fast = fast
-        self.recurrences: dict[tuple[int, int], Recurrence | None] = {}
-        """By (stage, pattern): those begun; None where it is, or was, not computed but played."""
         self.begun = begun
-        """Told of every member still there when the last one joins: from then on nobody waits for a latecomer."""
+        """Told of every member when the last one joins: from then on nobody waits for a latecomer."""
         self.done = done
-        """Told of a member that leaves, and whether all had joined by then."""
+        """Told of a member that leaves."""
         self._here: list[int] = []
         self.sum_rate = sum_bytes_per_s
         self._stage: dict[int, int] = {}
@@ -90,44 +81,27 @@ class Exchange:
         self._joined: dict[tuple[int, int, int, int], int] = {}
         """Messages that have arrived of those that a member awaits together."""
 
-    def progress(self, now: int) -> tuple[object, ...]:
-        """How far every member is, for comparison with another moment."""
-        return (
-            tuple(sorted(self._here)),
-            tuple(sorted(self._stage.items())),
-            tuple(sorted(self._pending.items())),
-            tuple(sorted((tile, tuple(sorted(parked))) for tile, parked in self._parked.items() if parked)),
-            tuple(sorted(self._joined.items())),
-            tuple(found.state(now) for _, found in sorted(self.recurrences.items()) if found is not None),
-        )
-
     def join(self, tile: int) -> None:
         """A member's tile has reached this task."""
         self._here.append(tile)
-        if self._all_joined():
+        if len(self._here) == len(self.schedule.members):
             for member in self._here:
-                if member == tile or self._stage[member] < len(self.schedule.stages):
-                    self.begun(member)
-        self._enter(tile, 0)
-
-    def _all_joined(self) -> bool:
-        return len(self._here) == len(self.schedule.members)
+                self.begun(member)
+            for member in self._here:
+                self._enter(member, 0)
 
     def _enter(self, tile: int, stage: int) -> None:
         schedule = self.schedule
         if stage == len(schedule.stages):
             self._stage[tile] = stage
-            self.done(tile, self._all_joined())
+            self.done(tile)
             return
         self._stage[tile] = stage
         self._pending[tile] = owed = schedule.owed[stage][tile]
         if not owed:
             self._enter(tile, stage + 1)
             return
-        fast = self._fast
         for number, position in schedule.parts[stage][tile]:
-            if fast is not None and fast.join(self, stage, number, position):
-                continue
             pattern = schedule.stages[stage][number]
             for send in pattern.opening(position):
                 self._send(pattern, stage, number, position, send)
@@ -139,11 +113,7 @@ class Exchange:
                 self._receive(tile, stage, number, position, step, source)
 
     def _send(self, pattern: Pattern, stage: int, number: int, position: int, send: Send) -> None:
-        for segment in self.segments(pattern, stage, number, position, send):
-            segment.route[0].request(segment)
-
-    def segments(self, pattern: Pattern, stage: int, number: int, position: int, send: Send) -> list[Segment]:
-        """A message, cut; nothing is asked for yet."""
+        """A message, cut, asks for its first lane."""
         target, size_bytes, step = send
         source_tile = pattern.members[position]
         route = self.schedule.hardware.route(source_tile, pattern.members[target])
@@ -152,14 +122,14 @@ class Exchange:
             extra = -(-size_bytes * PS_PER_S // self.sum_rate)
         note = (stage, number, target, step, position)
         spans = self.schedule.cut(size_bytes)
-        if len(spans) == 1:
-            return [Segment(route, spans[0], COLLECTIVE_STREAM, self, step, number, source_tile, note, extra)]
         last, first = len(spans) - 1, number * len(spans)
-        return [
-            Segment(route, span, COLLECTIVE_STREAM, self, step, first + place, source_tile,
-                    note if place == last else None, extra if place == last else 0)
-            for place, span in enumerate(spans)
-        ]  # fmt: skip
+        for place, span in enumerate(spans):
+            ends = place == last
+            segment = Segment(
+                route, span, COLLECTIVE_STREAM, self, step, first + place, source_tile, note if ends else None,
+                extra if ends else 0,
+            )  # fmt: skip
+            route[0].request(segment)
 
     def landed(self, segment: Segment) -> None:
         """The last segment of a message tells its sender and its receiver."""
@@ -195,23 +165,3 @@ class Exchange:
         left = self._pending[tile] = self._pending[tile] - 1
         if not left:
             self._enter(tile, stage + 1)
-
-    # --- for recurrences --------------------------------------------------------------------------------------
-
-    def settle(self, tile: int, stage: int, messages: int) -> None:
-        """All messages of one pattern that a member sends and receives have landed."""
-        left = self._pending[tile] = self._pending[tile] - messages
-        if not left:
-            self._enter(tile, stage + 1)
-
-    def lower(self, tile: int, messages: int) -> None:
-        """Some messages of a member, not all, have landed."""
-        self._pending[tile] -= messages
-
-    def park(self, tile: int, message: tuple[int, int, int, int, int]) -> None:
-        """A message has landed before its receiver joined."""
-        self._parked.setdefault(tile, []).append(message)
-
-    def drop(self, stage: int, number: int) -> None:
-        """A recurrence is over: all members have left it, or the rest is played."""
-        self.recurrences[stage, number] = None

@@ -17,7 +17,6 @@ from hecasim.units import PS_PER_S
 
 if TYPE_CHECKING:
     from hecasim.sim.clock import Clock
-    from hecasim.sim.recurrence import Recurrence
 
 Span = tuple[int, int]
 """First and one past the last byte of a segment within its message."""
@@ -82,12 +81,20 @@ def segments_of(size_bytes: int, segment_bytes: int) -> tuple[Span, ...]:
     return tuple(pairwise(cuts))
 
 
+def serialisation_ps(span: Span, bytes_per_s: int | None) -> int:
+    """Time on the wire of a segment; the segments of a message add up to the message's own, rounded up once."""
+    if bytes_per_s is None:
+        return 1
+    first, end = span
+    return max(1, -(-end * PS_PER_S // bytes_per_s) + (-first * PS_PER_S // bytes_per_s))
+
+
 class Lane:
     """One directed lane with its queues, its busy time and its counts."""
 
     __slots__ = ("_hold", "alarmed", "arrivals", "asking", "busy_ps", "bytes_carried", "clock", "free_at", "latency_ps",
-                 "name", "owned_until", "owner", "pointer", "queues", "rate", "rouse", "segments", "streams",
-                 "wait_ps", "waiting")  # fmt: skip
+                 "name", "pointer", "queues", "rate", "rouse", "segments", "streams", "wait_ps",
+                 "waiting")  # fmt: skip
 
     def __init__(
         self,
@@ -116,22 +123,9 @@ class Lane:
         self.asking = False
         self.busy_ps = self.bytes_carried = self.wait_ps = self.segments = 0
         self._hold: dict[Span, int] = {}
-        self.owner: Recurrence | None = None
-        """A collective that is not played here, and must hear of whoever else comes."""
-        self.owned_until = 0
-        """Its last segment starts here then."""
-
-    def serialisation_ps(self, span: Span) -> int:
-        """Time on the wire of a segment; the segments of a message add up to the message's own, rounded up once."""
-        if self.rate is None:
-            return 1
-        first, end = span
-        return max(1, -(-end * PS_PER_S // self.rate) + (-first * PS_PER_S // self.rate))
 
     def request(self, segment: Segment) -> None:
         """The head of *segment* is here and asks for the lane."""
-        if self.owner is not None:
-            self.owner.meet(self)
         segment.asked = self.clock.now
         self.arrivals.append(segment)
         if not self.asking:
@@ -174,7 +168,7 @@ class Lane:
     def _start(self, segment: Segment, now: int) -> None:
         hold = self._hold.get(segment.span)
         if hold is None:
-            hold = self._hold[segment.span] = self.serialisation_ps(segment.span)
+            hold = self._hold[segment.span] = serialisation_ps(segment.span, self.rate)
         segment.held_ps = max(hold, segment.held_ps)
         self.wait_ps += now - segment.asked
         self.busy_ps += hold

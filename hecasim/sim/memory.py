@@ -1,5 +1,7 @@
 """DRAM tasks in flight: reads and writes as segments on real links between a port and the tiles.
 
+Where a task says so, the tiles behind one port start `together`, when the last of them is ready: its controller runs
+one program for all of them. A multicast always does.
 Modelled: the channel's queue, the way across the package, multicast of replicated data down a row and column tree
 (forked in the routers). Not modelled: read requests on their way to the channel (a few bytes), write acknowledgements.
 """
@@ -15,34 +17,50 @@ from hecasim.trace.task import DRAM_READ, STREAMS, Task
 
 
 class Transfers:
-    """One DRAM task of one body: every tile (or multicast group) moves its own bytes."""
+    """One DRAM task of one body: every tile moves its own bytes."""
 
     def __init__(
-        self, hardware: Hardware, task: Task, body: int, done: Callable[[int], None], segment_bytes: int
+        self,
+        hardware: Hardware,
+        task: Task,
+        body: int,
+        begun: Callable[[int], None],
+        done: Callable[[int], None],
+        segment_bytes: int,
     ) -> None:
         self.hardware, self.spec, self.body, self.task = hardware, task, body, task.id
-        self.done = done
+        self.begun, self.done = begun, done
         self.segment_bytes = segment_bytes
         self.stream = STREAMS.index(task.stream)
+        self._ready: dict[int, list[int]] = {}
+        """By channel, the tiles that wait for others behind their port."""
         self._left: dict[int, int] = {}
 
     def start(self, tile: int) -> None:
-        """A tile reads or writes its own bytes through its port."""
-        size = self.spec.bytes_at(tile)
-        if not size or self.hardware.ideal_memory:
+        """A tile is ready to read or write its own bytes through its port."""
+        if not self.spec.bytes_at(tile) or self.hardware.wiring.ideal_memory:
+            self.begun(tile)
             self.done(tile)
             return
-        port = self.hardware.ports[tile]
+        if not self.spec.together:
+            self._move(tile)
+            return
+        channel = self.hardware.ports[tile].channel
+        ready = self._ready.setdefault(channel, [])
+        ready.append(tile)
+        if len(ready) == self.hardware.party(self.spec, channel):
+            for one in ready:
+                self._move(one)
+
+    def _move(self, tile: int) -> None:
+        self.begun(tile)
+        size = self.spec.bytes_at(tile)
         reads = self.spec.kind == DRAM_READ
-        route = self.hardware.read_route(tile, port) if reads else self.hardware.write_route(tile, port)
+        route = self.hardware.read_route(tile) if reads else self.hardware.write_route(tile)
         spans = segments_of(size, self.segment_bytes)
         self._left[tile] = len(spans)
         for number, span in enumerate(spans):
             route[0].request(Segment(route, span, self.stream, self, 0, number, tile, tile))
-
-    def progress(self, _: int) -> tuple[object, ...]:
-        """What every tile still waits for, for comparison with another moment."""
-        return tuple(sorted(self._left.items()))
 
     def landed(self, segment: Segment) -> None:
         """One segment less for the tile it belongs to."""
@@ -56,12 +74,12 @@ class Multicast:
     """A read of data that all members of a group hold: each port reads a part once, routers copy it to all."""
 
     def __init__(
-        self, hardware: Hardware, task: Task, members: tuple[int, ...], body: int, done: Callable[[int], None],
-        segment_bytes: int,
+        self, hardware: Hardware, task: Task, members: tuple[int, ...], body: int, begun: Callable[[int], None],
+        done: Callable[[int], None], segment_bytes: int,
     ) -> None:  # fmt: skip
         self.hardware, self.spec, self.body, self.task = hardware, task, body, task.id
         self.members = members
-        self.done = done
+        self.begun, self.done = begun, done
         self.segment_bytes = segment_bytes
         self.stream = STREAMS.index(task.stream)
         self._waiting = len(members)
@@ -72,8 +90,10 @@ class Multicast:
         self._waiting -= 1
         if self._waiting:
             return
+        for member in self.members:
+            self.begun(member)
         size = self.spec.bytes_at(tile)
-        if not size or self.hardware.ideal_memory:
+        if not size or self.hardware.wiring.ideal_memory:
             for member in self.members:
                 self.done(member)
             return
@@ -81,16 +101,12 @@ class Multicast:
         spans = [(port, segments_of(share, self.segment_bytes)) for port, share in shares(size, ports)]
         self._left = dict.fromkeys(self.members, sum(len(cuts) for _, cuts in spans))
         for port, cuts in spans:
-            channel = self.hardware.channels[port.channel]
+            channel = self.hardware.channel(port)
             route = (channel, plant(self, port))
             # Several groups may read through one port, and several ports serve one group: both tell segments apart.
             source = port.tile * self.hardware.topology.size + self.members[0]
             for number, span in enumerate(cuts):
                 channel.request(Segment(route, span, self.stream, self, 0, number, source))
-
-    def progress(self, _: int) -> tuple[object, ...]:
-        """Who is missing and what every member still waits for, for comparison with another moment."""
-        return (self._waiting, tuple(sorted(self._left.items())))
 
     def arrived(self, tile: int) -> None:
         """One segment less for a member."""
@@ -139,7 +155,7 @@ def _copy(segment: Segment, route: tuple[Lane | Fork, ...], note: int | None = N
 def plant(multicast: Multicast, port: Port) -> Fork:
     """The tree from a port to all members of a multicast; its root is the port's router."""
     hardware = multicast.hardware
-    links, topology = hardware.links, hardware.topology
+    links, topology = hardware.lanes, hardware.topology
     tree = topology.multicast(port.tile, multicast.members)
     forks = {port.tile: Fork(multicast, port.tile)}
     for numbers in tree.values():

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 
 from hecasim.errors import ConfigError
 from hecasim.mapping.sram import Rooms, rooms_of
+from hecasim.sim.causes import chain
 from hecasim.sim.clock import Clock
-from hecasim.sim.fold import Folder
 from hecasim.sim.hardware import Hardware
 from hecasim.sim.lane import FreeLane, Lane
-from hecasim.sim.scheduler import Progress, Scheduler
-from hecasim.sim.sram import refuse_what_never_fits
+from hecasim.sim.scheduler import Scheduler
 from hecasim.specs import PackageSpec
 from hecasim.topologies import topology_of
 from hecasim.trace.log import LaneCount, Log
 from hecasim.trace.roles import check_roles
+from hecasim.trace.space import refuse_what_never_fits
 from hecasim.trace.task import Trace
 
+Progress = Callable[[float, str], None]
 WHOLE = 1 << 62
 """A segment no message fills."""
 YOUNG_OBJECTS = (50_000, 20, 100)
@@ -31,22 +33,39 @@ def replay(
     trace: Trace,
     package: PackageSpec,
     *,
+    engine: str = "fast",
     fold: bool = True,
     progress: Progress | None = None,
     keep_spans: bool = False,
     contention: bool = True,
     rooms: Rooms | None = None,
 ) -> Log:
-    """Run every task of *trace* on *package*; *fold* skips exact repetitions (same integers, less work).
+    """Run every task of *trace* on *package*, by the engine `fast` or `plain`.
 
-    Without *contention* every lane carries everybody at once: messages go whole, each as if alone.
-    *rooms* are the SRAM pools in which tasks find their space, by default those of *package*.
+    The fast engine skips exact repetitions, unless told not to *fold*. Without *contention* every lane carries
+    everybody at once: messages go whole, each as if alone. *rooms* are the SRAM pools in which tasks find their space,
+    by default those of *package*.
 
     Raises ConfigError where the trace is of another grid, InfeasiblePlan where a task needs more than a whole SRAM
     pool, Stalled where something never ends.
     """
-    with _seldom_collected():
-        return _replay(trace, package, fold, progress, keep_spans, contention, rooms)
+    check_grid(trace, package)
+    rooms = rooms_of(package.chiplet.sram) if rooms is None else rooms
+    refuse_what_never_fits(trace, rooms)
+    log = Log.empty(trace, keep_spans)
+    if engine == "fast" and fast_engine_is_here():
+        from hecasim.sim.fast.engine import Engine
+
+        Engine(trace, package, log, progress, rooms, contention=contention, fold=fold).play()
+    else:
+        with _seldom_collected():
+            _play(trace, package, log, progress, rooms, contention=contention)
+    return log
+
+
+def fast_engine_is_here() -> bool:
+    """Whether numba, which compiles the fast engine, is installed; without it the plain engine plays."""
+    return find_spec("numba") is not None
 
 
 @contextmanager
@@ -63,30 +82,21 @@ def _seldom_collected() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _replay(
-    trace: Trace, package: PackageSpec, fold: bool, progress: Progress | None, keep_spans: bool, contention: bool,
-    rooms: Rooms | None,
-) -> Log:  # fmt: skip
-    check_grid(trace, package)
-    rooms = rooms_of(package.chiplet.sram) if rooms is None else rooms
-    refuse_what_never_fits(trace, rooms)
-    clock = Clock(direct=fold)
-    log = Log.empty(trace, keep_spans)
+def _play(
+    trace: Trace, package: PackageSpec, log: Log, progress: Progress | None, rooms: Rooms, *, contention: bool
+) -> None:
+    """Event by event, on SimPy processes."""
+    clock = Clock()
     if not contention:
         trace = replace(trace, options={**trace.options, "segment_bytes": WHOLE})
     scheduler = Scheduler(clock, trace, package, log, progress, Lane if contention else FreeLane, rooms)
-    folder = Folder(scheduler)
-    if fold:
-        scheduler.on_boundary = folder.boundary
     clock.run()
     scheduler.check_finished()
-    log.close(scheduler.offset_ps)
+    log.close(0)
     scheduler.rows.mark()
-    log.folded_bodies = folder.skipped_bodies
-    log.repeats = folder.repeats()
     log.happenings = clock.happenings
+    log.chain = chain(scheduler.last_cause, log.end_ps)
     _count(log, scheduler.hardware)
-    return log
 
 
 def check_grid(trace: Trace, package: PackageSpec) -> None:
@@ -105,11 +115,10 @@ def check_grid(trace: Trace, package: PackageSpec) -> None:
 
 def _count(log: Log, hardware: Hardware) -> None:
     """Copy the components' counters into the Log."""
-    families = (("link", hardware.links), ("port", hardware.sram_ports()), ("dram", hardware.channels.values()))
-    for kind, lanes in families:
-        log.lanes += [
-            LaneCount(lane.name, kind, lane.bytes_carried, lane.busy_ps, lane.wait_ps, lane.segments) for lane in lanes
-        ]
+    for spec, lane in zip(hardware.wiring.lanes, hardware.lanes, strict=True):
+        log.lanes.append(
+            LaneCount(spec.name, spec.kind, lane.bytes_carried, lane.busy_ps, lane.wait_ps, lane.segments)
+        )
     log.core_wait_ps = sum(core.wait_ps for core in hardware.cores)
     log.sram_wait_ps = sum(sram.wait_ps for sram in hardware.srams)
     log.sram_peak_bytes = max(sram.total_peak for sram in hardware.srams)

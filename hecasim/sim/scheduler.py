@@ -1,7 +1,7 @@
 """The scheduler replays a Trace: it issues bodies, starts each task on each tile when what it waits for has ended.
 
 Progress is explicit: one counter per (task, tile) of the live bodies. A body is issued once the work of all bodies
-`LOOK_AHEAD_BODIES` places before it has ended on every tile, so memory does not grow with the step.
+so many places before it (the trace's look-ahead) has ended on every tile, so memory does not grow with the step.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from typing import Any
 
 import simpy
 
-from hecasim.errors import Stalled
 from hecasim.mapping.sram import UNLIMITED_ROOMS, Rooms
 from hecasim.sim.body import BodyRun, Job
+from hecasim.sim.causes import Cause
 from hecasim.sim.clock import Clock
 from hecasim.sim.compiled import CompiledKind
 from hecasim.sim.exchange import Exchange, Schedule
 from hecasim.sim.hardware import Hardware
 from hecasim.sim.lane import Lane
 from hecasim.sim.memory import Multicast, Transfers
-from hecasim.sim.recurrence import Recurrences
-from hecasim.sim.sram import Entrant, who_waits
+from hecasim.sim.sram import Entrant
+from hecasim.sim.stalled import Stuck, Waiter, stalled
 from hecasim.sim.sums import Sum, SummingExchange, Sums
 from hecasim.specs import PackageSpec
-from hecasim.trace.log import CLASSES, COMPUTE_CLASS, Cause, Log, kind_label
+from hecasim.trace.log import CLASSES, COMPUTE_CLASS, Log, kind_label
 from hecasim.trace.rows import Rows
-from hecasim.trace.task import COLLECTIVE, COMPUTE, LOOK_AHEAD_BODIES, Trace
+from hecasim.trace.task import COLLECTIVE, COMPUTE, Trace
 
 Progress = Callable[[float, str], None]
 FIRST = (-1, -1)
@@ -50,8 +50,6 @@ class Scheduler:
         self.hardware = Hardware(
             clock, package, str(trace.options["dram_map"]), self._computed, lane_kind, rooms, self._let_in
         )
-        self.fast = Recurrences(clock, self.hardware) if clock.direct else None
-        """The fast engine computes collectives instead of playing them."""
         cache: dict[Any, list[Schedule]] = {}
         self.kinds = [CompiledKind(kind, self.hardware, trace, cache) for kind in trace.kinds]
         self.live: dict[int, BodyRun] = {}
@@ -65,21 +63,17 @@ class Scheduler:
         self.vector_sums = package.chiplet.reduction == "vector"
         self.segment_bytes = int(trace.options["segment_bytes"])
         self.hardware.share_ports(self.segment_bytes)
-        self.offset_ps = 0
-        """What folding has skipped: simulated time is the clock's plus this."""
         self.rows = Rows(log)
-        self._boundary_due = False
         self._gate: Cause | None = None
         self._gate_by, self._gate_ps = FIRST, 0
         """The task whose end let the last body be issued."""
         self._ended_by = FIRST
         """The last task to end so far."""
+        self.last_cause: Cause | None = None
         self.entering = False
         self.begin: Callable[[Any], None] = self._wake
         self._bodies_left = clock.env.event()
         clock.env.process(self.issue())
-        self.on_boundary: Callable[[], None] | None = None
-        """Called when the picosecond in which the work of a body ended everywhere is over."""
 
     def issue(self) -> Generator[simpy.Event, Any, None]:
         """Process: issue bodies in trace order, as far ahead as the look-ahead allows."""
@@ -94,7 +88,7 @@ class Scheduler:
                 self._bodies_left = self.clock.env.event()
 
     def _may_issue(self, index: int) -> bool:
-        return index - LOOK_AHEAD_BODIES < self.led
+        return index - self.trace.look_ahead < self.led
 
     def _issue(self, index: int) -> None:
         place = self.trace.bodies[index]
@@ -169,7 +163,6 @@ class Scheduler:
             self.log.tiles[tile].open(compiled.phase, now)
             self._flight(run, task, tile).join(tile)
         else:
-            self.log.tiles[tile].begin(compiled.kind, compiled.phase, now)
             self._flight(run, task, tile).start(tile)
 
     def _flight(self, run: BodyRun, task: int, tile: int) -> Any:
@@ -183,9 +176,8 @@ class Scheduler:
         compiled = run.compiled.tasks[task]
         spec = compiled.spec
 
-        def done(tile: int, counted: bool = True) -> None:
-            if counted:
-                self.log.tiles[tile].end(compiled.kind, self.clock.now)
+        def done(tile: int) -> None:
+            self.log.tiles[tile].end(compiled.kind, self.clock.now)
             self._end(run, task, tile)
 
         def begun(tile: int) -> None:
@@ -199,17 +191,17 @@ class Scheduler:
                         schedule, run.index, task, begun, done, self.sums, compiled.phase
                     )
                 else:
-                    rate = self.hardware.sum_rate(spec.algorithm)
-                    exchange = Exchange(schedule, run.index, task, begun, done, rate, self.fast)
+                    rate = self.hardware.wiring.sum_rate(spec.algorithm)
+                    exchange = Exchange(schedule, run.index, task, begun, done, rate)
                 flights.update(dict.fromkeys(schedule.members, exchange))
             return flights
         if spec.group:
             reads = {}
             for members in self.trace.groups[spec.group]:
-                read = Multicast(self.hardware, spec, members, run.index, done, self.segment_bytes)
+                read = Multicast(self.hardware, spec, members, run.index, begun, done, self.segment_bytes)
                 reads.update(dict.fromkeys(members, read))
             return reads
-        return Transfers(self.hardware, spec, run.index, done, self.segment_bytes)
+        return Transfers(self.hardware, spec, run.index, begun, done, self.segment_bytes)
 
     # --- ending -----------------------------------------------------------------------------------------------
 
@@ -226,8 +218,8 @@ class Scheduler:
         spec = compiled.tasks[task].spec
         if spec.gives and not spec.in_place:
             self.hardware.srams[tile].give(spec.gives)
-        began, offset = run.started[task].pop(tile), self.offset_ps
-        self.log.span(tile, spec, run.place.layer, run.place.micro_batch, began + offset, now + offset)
+        began = run.started[task].pop(tile)
+        self.log.span(tile, spec, run.place.layer, run.place.micro_batch, began, now)
         run.done[task][tile] = 1
         run.left[task] -= 1
         cause, by = run.cause(task, began, now), (run.index, task)
@@ -248,11 +240,11 @@ class Scheduler:
         self.log.tasks += 1
         by = (run.index, task)
         if now > self.log.end_ps or by > self._ended_by:
-            self.log.end_ps, self.log.last_cause, self._ended_by = now, run.causes[task], by
-        compiled, offset = run.compiled.tasks[task], self.offset_ps
+            self.log.end_ps, self.last_cause, self._ended_by = now, run.causes[task], by
+        compiled = run.compiled.tasks[task]
         if not run.place.micro_batch:
-            self.rows.note(run.place.layer, compiled.spec, run.first[task] + offset, now + offset, compiled.longest_ps,
-                           compiled.flops, compiled.sent_bytes)  # fmt: skip
+            self.rows.note(run.place.layer, compiled.spec, run.first[task], now, compiled.longest_ps, compiled.flops,
+                           compiled.sent_bytes)  # fmt: skip
         run.tasks_left -= 1
         if not run.tasks_left:
             del self.live[run.index]
@@ -263,29 +255,6 @@ class Scheduler:
                     self._gate, self._gate_by, self._gate_ps = run.causes[task], by, now
                 self._body_led(run.index)
 
-    def shift(self, bodies: int, by_ps: int) -> None:
-        """Relabel the live bodies: what is under way is *bodies* further on and *by_ps* later."""
-        self.offset_ps += by_ps
-        self.next_body += bodies
-        self.led += bodies
-        self.led_ahead = {body + bodies for body in self.led_ahead}
-        live = {}
-        for run in self.live.values():
-            run.index += bodies
-            run.place = self.trace.bodies[run.index]
-            live[run.index] = run
-            for flights in run.flights.values():
-                for flight in flights.values() if isinstance(flights, dict) else (flights,):
-                    flight.body = run.index
-        self.live = live
-        for core in self.hardware.cores:
-            core.ready = [(job.body, *rest, job) for _, *rest, job in core.ready]
-
-    def _boundary(self, _: simpy.Event) -> None:
-        self._boundary_due = False
-        if self.on_boundary:
-            self.on_boundary()
-
     def _body_led(self, index: int) -> None:
         """The work of a body has ended on every tile."""
         self.led_ahead.add(index)
@@ -295,9 +264,6 @@ class Scheduler:
         if self.progress:
             place = self.trace.bodies[index]
             self.progress((index + 1) / len(self.trace.bodies), self.kinds[place.kind].kind.name)
-        if self.on_boundary and not self._boundary_due:
-            self._boundary_due = True
-            self.clock.after_grants(self._boundary)
         if self.next_body < len(self.trace.bodies):
             self.clock.enter(self)
 
@@ -315,20 +281,21 @@ class Scheduler:
         waiting = sum(run.tasks_left for run in self.live.values())
         if not waiting and self.next_body == len(self.trace.bodies):
             return
-        lacking = who_waits(self.hardware.srams)
-        if lacking:
-            raise Stalled(
-                f"the run stalled at {self.clock.now} ps: {waiting} tasks of {len(self.live)} live bodies never ended; "
-                f"for want of SRAM {lacking}"
-            )
+        raise stalled(self.clock.now, waiting, len(self.live), self._waiters(), self._stuck)
+
+    def _waiters(self) -> list[Waiter]:
+        """Everybody who waits for space, tile by tile."""
+        return [
+            Waiter(one.run.index, one.spec, one.run.compiled.kind.name, one.tile, (sram.held[0], sram.held[1]), sram.rooms)
+            for sram in self.hardware.srams for one in sram.waiting
+        ]  # fmt: skip
+
+    def _stuck(self) -> Stuck:
+        """The first task that has not ended."""
         index, run = min(self.live.items())
         task = next(number for number, left in enumerate(run.left) if left)
         tile = next(tile for tile in range(self.trace.tiles) if not run.done[task][tile])
         spec = run.compiled.tasks[task].spec
         missing = [run.compiled.tasks[after.task].spec.label for after in spec.after
                    if not after.offset and not run.done[after.task][tile]]  # fmt: skip
-        reason = f"waits for {', '.join(missing)}" if missing else "has started and does not end"
-        raise Stalled(
-            f"the run stalled at {self.clock.now} ps: {waiting} tasks of {len(self.live)} live bodies never ended; "
-            f"the first is '{spec.label}' of body {index} ({run.compiled.kind.name}) on tile {tile}, which {reason}"
-        )
+        return Stuck(spec, index, run.compiled.kind.name, tile, missing)

@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from hecasim.errors import InfeasiblePlan
 from hecasim.mapping.buffers import Buffer
-from hecasim.mapping.sram import POOL_NAMES, POOLS, UNLIMITED_ROOMS, Rooms, net_bytes
+from hecasim.mapping.sram import POOLS, UNLIMITED_ROOMS, Rooms
 from hecasim.sim.clock import Clock
 from hecasim.sim.lane import Lane
 from hecasim.sim.station import Station
-from hecasim.trace.task import Task, Trace
+from hecasim.trace.task import Task
 
 
 class Entrant(NamedTuple):
@@ -116,49 +115,3 @@ class Sram(Station):
         """Bytes short of what a task needs of a pool now; 0 or less if it fits."""
         room = self.rooms[pool]
         return 0 if room is None else self.held[pool] + net_bytes - room
-
-
-def new_space(task: Task) -> tuple[int, int] | None:
-    """Bytes of each pool that a task needs beyond what it gives back in place; None if none: then it never waits."""
-    net = net_bytes(task.takes, task.gives if task.in_place else ())
-    return net if max(net) > 0 else None
-
-
-def refuse_what_never_fits(trace: Trace, rooms: Rooms) -> None:
-    """Raise InfeasiblePlan for a task that needs more than a whole pool."""
-    for kind in trace.kinds:
-        for task in kind.tasks:
-            for pool, (needed, room) in enumerate(zip(new_space(task) or (0, 0), rooms, strict=True)):
-                if room is not None and needed > room:
-                    raise InfeasiblePlan(
-                        resource=f"SRAM pool '{POOL_NAMES[pool]}' per tile, for '{task.label}' of {kind.name}",
-                        needed=f"{needed} bytes", available=f"{room} bytes",
-                        levers=[f"package.chiplet.sram.{POOL_NAMES[pool]} (larger)", "plan.token_tile (smaller)",
-                                "plan.micro_batch (smaller)"],
-                    )  # fmt: skip
-
-
-NAMED_WAITERS = 4
-
-
-def who_waits(srams: list[Sram]) -> str:
-    """Who waits for space, and what each lacks on the first tile where it waits; empty if nobody does."""
-    found: dict[tuple[int, int], list[tuple[Sram, Entrant]]] = {}
-    for sram in srams:
-        for entrant in sram.waiting:
-            found.setdefault(entrant.place(), []).append((sram, entrant))
-    named = [_what_lacks(*found[place][0], len(found[place])) for place in sorted(found)[:NAMED_WAITERS]]
-    more = len(found) - len(named)
-    return "; ".join([*named, *([f"{more} more tasks wait"] if more else [])])
-
-
-def _what_lacks(sram: Sram, entrant: Entrant, tiles: int) -> str:
-    lacks = []
-    for pool, net in enumerate(entrant.net):
-        short, room = sram.lacking(pool, net), sram.rooms[pool]
-        if net > 0 and short > 0 and room is not None:
-            free = room - sram.held[pool]
-            lacks.append(f"lacks {short} bytes of {POOL_NAMES[pool]} ({net} needed, {free} of {room} free)")
-    run, others = entrant.run, f" and {tiles - 1} more" if tiles > 1 else ""
-    why = " and ".join(lacks) or "waits behind an earlier task that lacks space"
-    return f"'{entrant.spec.label}' of body {run.index} ({run.compiled.kind.name}) on tile {entrant.tile}{others} {why}"

@@ -26,13 +26,11 @@ class Station:
         self.lanes: list[Lane] = []
         self._freed: list[Lane] = []
         self._wake = clock.env.event()
-        if not clock.direct:
-            clock.env.process(self.serve())
+        clock.env.process(self.serve())
 
     def lane(self, name: str, bytes_per_s: int | None, latency_ps: int, streams: int = len(STREAMS)) -> Lane:
         """Add a lane that this station serves."""
-        rouse = self.clock.rouse if self.clock.direct else self.rouse
-        lane = self.lane_kind(self.clock, rouse, name, bytes_per_s, latency_ps, streams)
+        lane = self.lane_kind(self.clock, self.rouse, name, bytes_per_s, latency_ps, streams)
         self.lanes.append(lane)
         return lane
 

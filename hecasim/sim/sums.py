@@ -69,7 +69,7 @@ class SummingExchange(Exchange):
         body: int,
         task: int,
         begun: Callable[[int], None],
-        done: Callable[[int, bool], None],
+        done: Callable[[int], None],
         sums: Sums,
         phase: int,
     ) -> None:

@@ -47,6 +47,7 @@ class PlanSpec(Spec):
     causal_skip: bool = False
     schedule: Literal["fused", "layerwise", "reload_weights"] = "fused"
     overlap: Literal["none", "micro_batch", "chunk"] = "micro_batch"
+    lead: Annotated[int, Field(ge=1, le=64)] = 1  # bodies a tile may run ahead of the slowest
     recompute: Annotated[Literal["none", "selective", "full"], BeforeValidator(_one_word)] = "none"
     precision: Literal["bf16", "fp16", "fp32", "fp8"] = "bf16"
     optimizer: Literal["adam", "sgd", "none"] = "adam"

@@ -6,7 +6,7 @@ the family decides.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hecasim.errors import ConfigError
 from hecasim.topologies.orders import folded, hamiltonian_cycle, snake
@@ -60,6 +60,14 @@ class Grid(Topology):
             row = self._next(row, target_row, self.rows)
             tiles.append(row * self.columns + column)
         return tiles
+
+    def _far_first(self, source: int, targets: Iterable[int]) -> Iterable[int]:
+        row, column = divmod(source, self.columns)
+
+        def nearness(target: int) -> tuple[int, int]:
+            return -abs(target // self.columns - row), -abs(target % self.columns - column)
+
+        return sorted(targets, key=nearness)
 
     def line_order(self, members: Sequence[int]) -> tuple[int, ...]:
         """The members as one line: sorted along their row or column, else row by row, every second row backwards."""

@@ -226,7 +226,7 @@ def assemble(prepared: Prepared) -> Trace:
         rows=dict(prepared.axes)["r"], columns=dict(prepared.axes)["c"], groups=groups,
         options={"ring": plan.options.ring, "colours": plan.options.colours, "chunks": plan.options.chunks,
                  "segment_bytes": plan.segment_bytes, "dram_map": plan.dram_map,
-                 "element_bytes": plan.bytes_per_element},
+                 "element_bytes": plan.bytes_per_element, "lead": plan.lead},
         kinds=tuple(assembly.kinds), bodies=Order(tuple(assembly.passages), assembly.plays), about=_about(prepared),
     )  # fmt: skip
 

@@ -39,6 +39,7 @@ KINDS = (COMPUTE, COLLECTIVE, DRAM_READ, DRAM_WRITE)
 OF_KIND = {
     "work": (COMPUTE,), "work_of": (COMPUTE,), "algorithm": (COLLECTIVE,), "size_bytes": (COLLECTIVE,),
     "group": (COLLECTIVE, DRAM_READ), "stream": (DRAM_READ, DRAM_WRITE),
+    "together": (DRAM_READ, DRAM_WRITE),
     "tile_bytes": (COLLECTIVE, DRAM_READ, DRAM_WRITE),
 }  # fmt: skip
 """Fields that only some kinds of task have."""

@@ -12,6 +12,7 @@ from hecasim.trace.fields import LARGEST_TASKS, LARGEST_TILES
 SCHEMA = "hecasim.trace/1"
 LARGEST_PLAYS = 2 * 10**6
 LARGEST_SIDE = 4096
+LARGEST_LEAD = 64
 
 OPTIONS: dict[str, Callable[[Any], Any]] = {
     "ring": lambda value: word(value, ("unidirectional", "bidirectional")),
@@ -20,6 +21,7 @@ OPTIONS: dict[str, Callable[[Any], Any]] = {
     "segment_bytes": lambda value: whole(value, 1, LARGEST_SIZE),
     "dram_map": lambda value: word(value, DRAM_MAPS),
     "element_bytes": lambda value: whole(value, 1, 64),
+    "lead": lambda value: whole(value, 1, LARGEST_LEAD),
 }
 NEEDED_OPTIONS = ("segment_bytes", "dram_map", "element_bytes")
 

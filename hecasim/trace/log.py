@@ -33,26 +33,6 @@ class Span(NamedTuple):
     end_ps: int
 
 
-@dataclass(slots=True)
-class Cause:
-    """A task on the longest chain: when its last tile could start, and the task whose end let it.
-
-    Of several that let it in the same picosecond, the last in the order of the trace.
-    """
-
-    label: str
-    resource: str
-    released_ps: int
-    before: Cause | None
-    by: tuple[int, int]
-    """(body, task) of the one before."""
-
-    def also(self, before: Cause | None, by: tuple[int, int]) -> None:
-        """Another task let it in the same picosecond; nothing depends on which of them is told first."""
-        if (by, before.released_ps if before else -1) > (self.by, self.before.released_ps if self.before else -1):
-            self.before, self.by = before, by
-
-
 @dataclass
 class LayerRow:
     """The first micro-batch through one block: one row of layers.csv."""
@@ -153,13 +133,12 @@ class Log:
     step_ps: int = 0
     end_ps: int = 0
     """End of the last task on the engine's clock: the step less what folding skipped."""
-    repeats: list[tuple[int, int, int]] = field(default_factory=list)
-    """(from, to, times): stretches of the engine's clock that stand for so many more of themselves."""
     folded_bodies: int = 0
     layers: dict[tuple[int, str, str], LayerRow] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
     spans_dropped: int = 0
-    last_cause: Cause | None = None
+    chain: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Picoseconds of each task, by label and resource, on the chain that led to the end of the step."""
     happenings: int = 0
     tasks: int = 0
     keep_spans: bool = False
@@ -170,7 +149,6 @@ class Log:
     sram_peak_bytes: int = 0
     sram_peaks: dict[str, int] = field(default_factory=dict)
     """Largest occupancy of any tile, by class of buffer."""
-    phase_ends_ps: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, trace: Trace, keep_spans: bool) -> Log:

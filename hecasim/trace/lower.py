@@ -317,7 +317,7 @@ class BodyWriter:
         task = Task(
             id=len(self.tasks), kind=kind, label=label, block=block or self.program.block,
             phase=phase or self.program.phase, after=in_order(after), group=group, stream=stream,
-            tile_bytes=compact(sizes), takes=tuple(buffer for buffer in takes if buffer.size_bytes),
+            tile_bytes=compact(sizes), together=not group, takes=tuple(buffer for buffer in takes if buffer.size_bytes),
             gives=tuple(buffer for buffer in gives if buffer.size_bytes),
         )  # fmt: skip
         self.tasks.append(task)

@@ -15,8 +15,8 @@ from hecasim.mapping.buffers import Buffer
 from hecasim.mapping.work import Work
 from hecasim.trace.play import Order
 
-LOOK_AHEAD_BODIES = 8
-"""A body is issued once the work and loads of all bodies this many places before it have ended on every tile."""
+DEFAULT_LEAD = 7
+"""Bodies a tile may run ahead of the slowest where a trace does not say."""
 
 COMPUTE, COLLECTIVE, DRAM_READ, DRAM_WRITE = "compute", "collective", "dram_read", "dram_write"
 STREAMS = ("collective", "weights", "load", "store")
@@ -38,7 +38,8 @@ class Task:
     collective: `algorithm` on every group of table `group`, `size_bytes` the full tensor of one group; where members
     differ (`tree.dispatch`, `tree.combine`), `tile_bytes` of the link above each tile and `size_bytes` their sum.
     dram_read / dram_write: `tile_bytes` per tile (one number: all alike), `stream` on links; a read with a
-    `group` is read once per group and multicast to its members.
+    `group` is read once per group and multicast to its members; `together`: the tiles behind one DRAM port begin when
+    the last of them is ready.
     """
 
     id: int
@@ -54,6 +55,7 @@ class Task:
     size_bytes: int = 0
     stream: str = ""
     tile_bytes: tuple[int, ...] = ()
+    together: bool = False
     takes: tuple[Buffer, ...] = ()
     gives: tuple[Buffer, ...] = ()
     in_place: bool = False
@@ -97,6 +99,14 @@ class Trace:
     @property
     def tiles(self) -> int:
         return self.rows * self.columns
+
+    @property
+    def look_ahead(self) -> int:
+        """A body is issued once the work and loads of all bodies so many places before it have ended everywhere.
+
+        So no tile starts body i + lead + 1 before all have ended body i.
+        """
+        return int(self.options.get("lead", DEFAULT_LEAD)) + 1
 
     @property
     def task_count(self) -> int:

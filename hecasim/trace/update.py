@@ -67,12 +67,15 @@ class _Update:
         return in_order(end for unit in self.before[-1:] for end in (*unit.work_ends(), *unit.stores_end()))
 
     def _read(self) -> tuple[After, ...]:
-        """States and gradients come while the unit before works, if traffic may overlap; what the step waits for."""
+        """States and gradients come while the unit before works, if traffic may overlap; what the step waits for.
+
+        They take the place of what the unit before that has written back.
+        """
         ahead = len(self.before) > 1 and self.lowering.overlap != "none"
-        free = self.before[-2].work_ends() if ahead else self._last_unit()
+        free = (*self.before[-2].work_ends(), *self.before[-2].stores_end()) if ahead else self._last_unit()
         task = self._task(DRAM_READ, "read gradients+states", in_order([*free, *self.gradients_written]))
         sizes = self.parameters * self.state_bytes + written_bytes(self.program.gradients)
-        read_ends = self._add(replace(task, stream="load", tile_bytes=compact(sizes)))
+        read_ends = self._add(replace(task, stream="load", tile_bytes=compact(sizes), together=True))
         return in_order([*(end for unit in self.before[-1:] for end in unit.work_ends()), read_ends])
 
     def _settle(self, after: tuple[After, ...]) -> tuple[After, ...]:
@@ -94,7 +97,9 @@ class _Update:
         """Weights and states leave; a master copy stands among the states unless training itself is in fp32."""
         parameter_bytes = self.state_bytes + min(self.plan.bytes_per_element, 4)
         task = self._task(DRAM_WRITE, "write weights+states", (step_ends,))
-        return self._add(replace(task, stream="store", tile_bytes=compact(self.parameters * parameter_bytes)))
+        return self._add(
+            replace(task, stream="store", tile_bytes=compact(self.parameters * parameter_bytes), together=True)
+        )
 
     def _task(self, kind: str, label: str, after: tuple[After, ...]) -> Task:
         return Task(

@@ -20,7 +20,7 @@ from hecasim.trace.chakra.schema import COMM_TYPES, NODE_TYPES, schema
 from hecasim.trace.chakra.stream import put
 from hecasim.trace.fields import UNEQUAL
 from hecasim.trace.play import Body
-from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, LOOK_AHEAD_BODIES, BodyKind, Task, Trace
+from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, BodyKind, Task, Trace
 
 VERSION = "0.0.4"
 GROUPS_FILE = "comm_groups.json"
@@ -104,7 +104,7 @@ class _Tile:
         for place, body in enumerate(self.trace.bodies):
             kind = self.trace.kinds[body.kind]
             starts.append(number)
-            gate = place - LOOK_AHEAD_BODIES
+            gate = place - self.trace.look_ahead
             tail = [starts[gate] + task for task in self._tail(gate)] if gate >= 0 else []
             for task in kind.tasks:
                 node = self._node(task)
@@ -157,6 +157,8 @@ class _Tile:
         node.type = TYPE["MEM_LOAD_NODE" if task.kind == DRAM_READ else "MEM_STORE_NODE"]
         node.attr.add(name="tensor_size", uint64_val=task.bytes_at(self.tile))
         node.attr.add(name="hecasim_stream", string_val=task.stream)
+        if task.together:
+            node.attr.add(name="hecasim_together", bool_val=True)
         if task.group:
             _, number = self.groups.of[(task.group, self.tile)]
             node.attr.add(name="hecasim_group", string_val=task.group)

@@ -72,7 +72,8 @@ def draft_of(unit: Unit, after: tuple[After, ...], work_of_runtime: Callable[[No
     else:
         load = node.kind in LOADS
         values |= {"kind": DRAM_READ if load else DRAM_WRITE,
-                   "stream": _word(node, "hecasim_stream", STREAMS[1:], "load" if load else "store")}  # fmt: skip
+                   "stream": _word(node, "hecasim_stream", STREAMS[1:], "load" if load else "store"),
+                   "together": node.values.get("hecasim_together") is True}  # fmt: skip
         sizes.update({rank: one.size("tensor_size") for rank, one in unit.nodes.items()})
         if "hecasim_multicast" in node.values:
             groups.append(unit.members)

@@ -1,0 +1,107 @@
+"""The longest chain of a folded run: why the step ended when it did, through all that was skipped.
+
+A skipped period is the played one again: where the chain enters it at its end decides where it leaves it at its
+beginning, and which task that is says where it enters the period before. So the chain of any number of equal periods
+is walked on the one that was played; ways that come round again are not walked twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+Name = tuple[str, str]
+Spans = Counter[Name]
+
+
+class Fold(NamedTuple):
+    """A period of the engine's clock that stands for so many more of itself."""
+
+    begin_ps: int
+    end_ps: int
+    times: int
+    twins: Mapping[int, int]
+    """Causes known at its beginning, and the same ones a period later."""
+
+
+class Causes:
+    """The causes that a run has left, and what to call their tasks."""
+
+    def __init__(self, table: NDArray[Any], names: Sequence[Name]) -> None:
+        self.released = table["released_ps"]
+        self.before = table["before"]
+        self.task = table["task"]
+        self.names = names
+
+
+class _Walk(NamedTuple):
+    """A stretch of the chain: what it spent, and the cause and end at which it goes on."""
+
+    spans: Spans
+    cause: int
+    end_ps: int
+
+
+class Chain:
+    """Walks from the end of the step to its beginning."""
+
+    def __init__(self, causes: Causes, folds: Sequence[Fold]) -> None:
+        self.causes, self.folds = causes, folds
+        self._known: dict[tuple[int, int, int], _Walk] = {}
+
+    def walk(self, cause: int, end_ps: int, floor_ps: int, folds: int) -> _Walk:
+        """From *end_ps* back to the cause that was released by *floor_ps*, through the first so many folds."""
+        spans: Spans = Counter()
+        while cause >= 0:
+            released = int(self.causes.released[cause])
+            while folds and self.folds[folds - 1].end_ps >= end_ps:
+                folds -= 1
+            if folds and self.folds[folds - 1].end_ps >= released and self.folds[folds - 1].end_ps > floor_ps:
+                folds -= 1
+                cause, end_ps = self._repeat(folds, cause, end_ps, spans)
+                continue
+            if released <= floor_ps:
+                break
+            spans[self.causes.names[int(self.causes.task[cause])]] += end_ps - released
+            cause, end_ps = int(self.causes.before[cause]), released
+        return _Walk(spans, cause, end_ps)
+
+    def _repeat(self, number: int, cause: int, end_ps: int, spans: Spans) -> tuple[int, int]:
+        """Through all skipped periods of a fold: adds what they spend, says where the chain goes on."""
+        fold = self.folds[number]
+        beyond, left = end_ps - fold.end_ps, fold.times
+        passed: dict[tuple[int, int], int] = {}
+        steps: list[Spans] = []
+        while left and cause >= 0:
+            if (cause, beyond) in passed:  # round again: as often as it fits
+                way = steps[passed[cause, beyond] :]
+                for step in way:
+                    for name, spent in step.items():
+                        spans[name] += spent * (left // len(way))
+                left %= len(way)
+                passed.clear()
+                if not left:
+                    break
+            passed[cause, beyond] = len(steps)
+            found = self._period(number, cause, beyond)
+            steps.append(found.spans)
+            spans.update(found.spans)
+            beyond = found.end_ps - fold.begin_ps
+            cause = fold.twins[found.cause] if found.cause >= 0 else -1
+            left -= 1
+        return cause, fold.end_ps + beyond
+
+    def _period(self, number: int, cause: int, beyond: int) -> _Walk:
+        key = (number, cause, beyond)
+        if key not in self._known:
+            fold = self.folds[number]
+            self._known[key] = self.walk(cause, fold.end_ps + beyond, fold.begin_ps, number)
+        return self._known[key]
+
+
+def chain(causes: Causes, last: int, end_ps: int, folds: Sequence[Fold]) -> dict[Name, int]:
+    """Picoseconds of each task on the chain that led to the end of the step; *folds* in the order of their ends."""
+    return dict(Chain(causes, folds).walk(last, end_ps, -1, len(folds)).spans)

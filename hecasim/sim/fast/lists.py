@@ -1,0 +1,57 @@
+"""Rows of numbers one behind another, in one array that records point into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.int64]
+
+
+class Lists:
+    """The rows written so far; equal short ones are written once."""
+
+    def __init__(self) -> None:
+        self._rows: list[Numbers] = []
+        self._known: dict[tuple[int, ...], int] = {}
+        self.length = 0
+
+    def add(self, numbers: Sequence[int] | Numbers) -> int:
+        """Write a row; where it begins."""
+        begins = self.length
+        self._rows.append(np.asarray(numbers, dtype=np.int64))
+        self.length += len(numbers)
+        return begins
+
+    def span(self, numbers: Sequence[int] | Numbers) -> tuple[int, int]:
+        """Write a row; where it begins and ends."""
+        return self.add(numbers), self.length
+
+    def once(self, numbers: Iterable[int]) -> int:
+        """Where such a row begins; written if there is none."""
+        key = tuple(numbers)
+        if key not in self._known:
+            self._known[key] = self.add(key)
+        return self._known[key]
+
+    def spans(self, rows: Sequence[Sequence[int]]) -> int:
+        """Write rows one behind another, then where each begins and, last, where all end; where these stand."""
+        bounds = [self.length]
+        for row in rows:
+            self.add(row)
+            bounds.append(self.length)
+        return self.add(bounds)
+
+    def array(self) -> Numbers:
+        """All of it."""
+        return np.concatenate([*self._rows, np.zeros(1, np.int64)])
+
+
+def records(kind: np.dtype[Any], rows: Sequence[Sequence[int]]) -> NDArray[Any]:
+    """Records of a kind from their fields in order; at least one, so that no table is empty."""
+    if not len(rows):
+        return np.zeros(1, dtype=kind)
+    return np.array(rows, dtype=np.int64).view(kind).reshape(-1)

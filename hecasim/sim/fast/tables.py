@@ -1,0 +1,147 @@
+"""The tables of a live package: one record per lane, segment, tile, task in flight, and what never changes beside them.
+
+A `World` is a handle to these arrays that compiled functions pass around. Two worlds play one run: the package itself
+and a stage on which one collective is played alone (`claims`); they share everything but lanes, agenda and clock.
+
+Rows of tasks in flight: row = (slot + 1) * tasks per body + task; the rows before those of slot 0 belong to the stage.
+-1 stands for none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba.core import types
+from numba.experimental import structref
+
+from hecasim.sim.fast.jit import compiled
+
+STREAMS = 5
+"""Of traffic on a lane: those of `hecasim.trace.task.STREAMS`, and the core's own at a shared port."""
+PHASES, CLASSES, ACTIVITIES = 4, 5, 3
+
+# What happens, in the low bits of an agenda entry.
+ARRIVES, LANDS, ROUSES, COMPUTED, REACHES, LEAVES = range(6)
+WHAT_BITS = 3
+
+# Kinds of task, as in `hecasim.trace.task`.
+COMPUTE, COLLECTIVE, READ, WRITE = range(4)
+
+# Who hears that a segment has landed.
+TO_EXCHANGE, TO_TILE, TO_MEMBER, TO_CORE = range(4)
+
+# How a collective in flight goes on: its members gather, it is claimed, played, or played on the stage.
+GATHERING, CLAIMED, DISTURBED, PLAYED, REHEARSED, REPLAYED = range(6)
+
+# Kinds of pattern.
+RING, GRAPH = range(2)
+
+# Why the loop returns.
+FINISHED, ISSUE, BOUNDARY, DRAIN = range(4)
+
+
+def _record(names: str) -> np.dtype[Any]:
+    return np.dtype([(name, np.int64) for name in names.split()])
+
+
+LANE = _record(
+    "rate latency_ps free_at pointer waiting arrivals asking alarmed busy_ps bytes_carried wait_ps segments"
+    " started_at owner owned_until place"
+)
+SEGMENT = _record(
+    "route stops hop cut stream held_ps extra_ps asked_ps following hears owner pattern note row step number source"
+)
+FLIGHT = _record("row schedule joined mode started_at leaver")
+SLOT = _record("index kind first_micro tasks_left leading alive")
+ROW = _record("task slot left first_ps cause earlier outside")
+TASK = _record(
+    "kind activity phase stream leads in_place takes takes_end gives gives_end space weights activations"
+    " readers readers_end waits outside outside_end amount operands table schedules party trees"
+)
+KIND = _record("tasks count leading")
+SIZE = _record("cuts count bytes")
+GROUP = _record("members members_end number")
+SCHEDULE = _record("task members members_end stages stages_end lanes lanes_end outcome claimable")
+STAGE = _record("patterns patterns_end parts owed")
+PATTERN = _record(
+    "kind number stage members count edges size extra_ps steps reduce_steps sums opening messages joins counters"
+)
+MESSAGE = _record("source target step size extra_ps adds edge join")
+JOIN = _record("needs counter emits emits_end")
+OUTCOME = _record("known ends order lanes happenings")
+FORK = _record("tile fill member branches branches_end")
+TREE = _record("route share source")
+PORT = _record("tiles tiles_end")
+CAUSE = _record("task released_ps before body number")
+JOB = _record("following row asked_ps duration_ps operands flight pattern message stage number step source position")
+ENTRANT = _record("following row tile ready_ps")
+START = _record("row tile cause body number")
+NOTE = _record("slot task first_ps end_ps")
+SPAN = _record("slot task tile start_ps end_ps")
+PARKED = _record("following pattern message")
+OUTSIDE = _record("following row")
+EVENT = _record("time what")
+TILE = _record(
+    "busy job free_at operands_left starved ready asking busy_ps wait_ps port"
+    " weights activations total total_peak entering admission_ps waiting"
+    " computing exchanging moving phase last since"
+)
+CLOCK = _record("now agenda lanes_asked cores_asked happenings free")
+"""`free`: lanes carry everybody at once."""
+RUN = _record(
+    "segments free_segment jobs free_job entrants free_entrant outsiders free_outsider parkings free_parking"
+    " starts notes spans causes disturbed entering"
+    " tasks end_ps last_cause ended_body ended_number gate_cause gate_body gate_number gate_ps"
+    " led next_body bodies issue_due boundary_due refusals keep_spans shown_tiles tiles per_body groups short"
+)
+
+SHARED = (
+    "run", "segments", "flights", "slots", "rows", "waits", "done", "started", "stage", "owed", "counters", "tiles",
+    "levels", "peaks", "crests", "spent", "hidden", "causes", "jobs", "entrants", "outsiders", "starts", "notes",
+    "spans", "parkings", "parked", "ready", "led", "outcomes", "results", "disturbed", "entering",
+)  # fmt: skip
+"""What changes, and both worlds see."""
+FIXED = (
+    "lists", "tasks", "kinds", "sizes", "cut_bytes", "holds", "amounts", "group_of", "position_of", "groups",
+    "schedules", "stages", "patterns", "messages", "joins", "forks", "trees", "ports", "port_of", "party", "ways",
+    "rooms", "pools", "shown", "sum_costs",
+)  # fmt: skip
+"""What never changes."""
+OWN = ("clock", "lanes", "queues", "agenda", "lanes_asked", "cores_asked")
+"""What each world has for itself."""
+FIELDS = (*SHARED, *FIXED, *OWN)
+
+
+@structref.register  # type: ignore[untyped-decorator]
+class WorldType(types.StructRef):  # type: ignore[misc]
+    """numba's type of a World."""
+
+    def preprocess_fields(self, fields: Any) -> Any:
+        """Fields of plain array types."""
+        return tuple((name, types.unliteral(kind)) for name, kind in fields)
+
+
+class World(structref.StructRefProxy):  # type: ignore[misc]
+    """A handle to all tables of a run; Python reads and writes the arrays it was made of."""
+
+
+structref.define_proxy(World, WorldType, list(FIELDS))
+
+
+@compiled
+def make_world(
+    run, segments, flights, slots, rows, waits, done, started, stage, owed, counters, tiles, levels, peaks, crests,
+    spent, hidden, causes, jobs, entrants, outsiders, starts, notes, spans, parkings, parked, ready, led, outcomes,
+    results, disturbed, entering, lists, tasks, kinds, sizes, cut_bytes, holds, amounts, group_of, position_of,
+    groups, schedules, stages, patterns, messages, joins, forks, trees, ports, port_of, party, ways, rooms, pools,
+    shown, sum_costs, clock, lanes, queues, agenda, lanes_asked, cores_asked,
+):  # fmt: skip
+    """The world of these arrays."""
+    return World(
+        run, segments, flights, slots, rows, waits, done, started, stage, owed, counters, tiles, levels, peaks,
+        crests, spent, hidden, causes, jobs, entrants, outsiders, starts, notes, spans, parkings, parked, ready, led,
+        outcomes, results, disturbed, entering, lists, tasks, kinds, sizes, cut_bytes, holds, amounts, group_of,
+        position_of, groups, schedules, stages, patterns, messages, joins, forks, trees, ports, port_of, party, ways,
+        rooms, pools, shown, sum_costs, clock, lanes, queues, agenda, lanes_asked, cores_asked,
+    )  # fmt: skip
