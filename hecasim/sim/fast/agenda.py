@@ -7,33 +7,33 @@ from hecasim.sim.fast.tables import WHAT_BITS
 @compiled
 def at(w, time, what, argument):
     """Let *what* happen to *argument* at picosecond *time*."""
-    agenda = w.agenda
-    place = w.clock[0].agenda
-    w.clock[0].agenda = place + 1
+    agenda, clock = w.agenda, w.clock[0]
+    place = clock.agenda
+    clock.agenda = place + 1
     while place > 0:
         above = (place - 1) >> 2
         if agenda[above].time <= time:
             break
         agenda[place] = agenda[above]
         place = above
-    agenda[place].time = time
-    agenda[place].what = (argument << WHAT_BITS) | what
+    entry = agenda[place]
+    entry.time = time
+    entry.what = (argument << WHAT_BITS) | what
 
 
 @compiled
 def take_first(w):
     """What happens first, taken off the agenda."""
-    first = w.agenda[0].what
-    last = w.clock[0].agenda - 1
-    w.clock[0].agenda = last
-    sink(w, 0, w.agenda[last].time, w.agenda[last].what, last)
+    agenda, clock = w.agenda, w.clock[0]
+    first, last = agenda[0].what, clock.agenda - 1
+    clock.agenda = last
+    sink(agenda, 0, agenda[last].time, agenda[last].what, last)
     return first
 
 
 @compiled
-def sink(w, place, time, what, count):
+def sink(agenda, place, time, what, count):
     """Put an entry at *place* or below it, in a heap of *count* entries."""
-    agenda = w.agenda
     while True:
         first = 4 * place + 1
         if first >= count:
@@ -46,41 +46,44 @@ def sink(w, place, time, what, count):
             break
         agenda[place] = agenda[least]
         place = least
-    agenda[place].time = time
-    agenda[place].what = what
+    entry = agenda[place]
+    entry.time = time
+    entry.what = what
 
 
 @compiled
 def withdraw(w, what, argument):
     """Take the one entry of *what* and *argument* off the agenda."""
-    sought = (argument << WHAT_BITS) | what
-    count = w.clock[0].agenda
+    agenda, clock = w.agenda, w.clock[0]
+    sought, count = (argument << WHAT_BITS) | what, clock.agenda
     for place in range(count):
-        if w.agenda[place].what == sought:
+        if agenda[place].what == sought:
             count -= 1
-            w.clock[0].agenda = count
+            clock.agenda = count
             if place < count:
-                w.agenda[place] = w.agenda[count]
+                agenda[place] = agenda[count]
                 for above in range((count - 2) >> 2, -1, -1):
-                    sink(w, above, w.agenda[above].time, w.agenda[above].what, count)
+                    sink(agenda, above, agenda[above].time, agenda[above].what, count)
             return
 
 
 @compiled
-def ask_lane(w, lane):
+def ask_lane(w, number):
     """Let a lane take part in the grants at the end of this picosecond."""
-    if not w.lanes[lane].asking:
-        w.lanes[lane].asking = 1
-        place = w.clock[0].lanes_asked
-        w.lanes_asked[place] = lane
-        w.clock[0].lanes_asked = place + 1
+    lane = w.lanes[number]
+    if not lane.asking:
+        lane.asking = 1
+        clock = w.clock[0]
+        w.lanes_asked[clock.lanes_asked] = number
+        clock.lanes_asked += 1
 
 
 @compiled
-def ask_core(w, tile):
+def ask_core(w, number):
     """Let a core take part in the grants at the end of this picosecond."""
-    if not w.tiles[tile].asking:
-        w.tiles[tile].asking = 1
-        place = w.clock[0].cores_asked
-        w.cores_asked[place] = tile
-        w.clock[0].cores_asked = place + 1
+    tile = w.tiles[number]
+    if not tile.asking:
+        tile.asking = 1
+        clock = w.clock[0]
+        w.cores_asked[clock.cores_asked] = number
+        clock.cores_asked += 1

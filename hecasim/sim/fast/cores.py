@@ -7,50 +7,48 @@ have both ended. Sums of a reduce-scatter that the vector unit makes are jobs be
 from hecasim.sim.fast.agenda import ask_core, at
 from hecasim.sim.fast.jit import compiled
 from hecasim.sim.fast.lanes import new_segment
-from hecasim.sim.fast.tables import ARRIVES, COMPUTED, STREAMS, TO_CORE
+from hecasim.sim.fast.tables import ARRIVES, COMPUTED, NONE, STREAMS, TO_CORE
 from hecasim.sim.fast.times import COMPUTING, begin_activity
-
-NOT_A_SUM = -1
 
 
 @compiled
 def new_job(w, row, duration, operands):
-    """A record for a job of a core."""
+    """A job of a core, no sum."""
     run = w.run[0]
-    job = run.free_job
-    if job >= 0:
-        w.run[0].free_job = w.jobs[job].following
+    number = run.free_job
+    if number >= 0:
+        run.free_job = w.jobs[number].following
     else:
-        job = run.jobs
-        w.run[0].jobs = job + 1
-    w.jobs[job].row = row
-    w.jobs[job].asked_ps = w.clock[0].now
-    w.jobs[job].duration_ps = duration
-    w.jobs[job].operands = operands
-    w.jobs[job].flight = NOT_A_SUM
-    w.jobs[job].pattern = NOT_A_SUM
-    w.jobs[job].message = NOT_A_SUM
-    w.jobs[job].stage = NOT_A_SUM
-    return job
+        number = run.jobs
+        run.jobs = number + 1
+    job = w.jobs[number]
+    job.row = row
+    job.asked_ps = w.clock[0].now
+    job.duration_ps = duration
+    job.operands = operands
+    job.flight = -1
+    job.pattern = -1
+    job.message = -1
+    job.stage = -1
+    return number
 
 
 @compiled
-def make_ready(w, tile, job):
+def make_ready(w, number, job):
     """A job may run."""
-    w.jobs[job].following = w.tiles[tile].ready
-    w.tiles[tile].ready = job
-    ask_core(w, tile)
+    tile = w.tiles[number]
+    w.jobs[job].following = tile.ready
+    tile.ready = job
+    ask_core(w, number)
 
 
 @compiled
-def goes_first(w, one, other):
+def goes_first(w, a, b):
     """Whether a job stands before another one: by body, task, and where in its collective a sum belongs."""
-    a, b = w.jobs[one], w.jobs[other]
-    first, second = w.slots[a.row // w.run[0].per_body].index, w.slots[b.row // w.run[0].per_body].index
-    if first != second:
-        return first < second
     if a.row != b.row:
-        return a.row < b.row
+        per_body, slots = w.run[0].per_body, w.slots
+        first, second = slots[a.row // per_body].index, slots[b.row // per_body].index
+        return first < second or (first == second and a.row < b.row)
     if a.stage != b.stage:
         return a.stage < b.stage
     if a.number != b.number:
@@ -63,102 +61,107 @@ def goes_first(w, one, other):
 
 
 @compiled
-def grant_core(w, tile, now):
+def grant_core(w, number, now):
     """Second half of the picosecond: start the first ready job if the core is idle."""
-    w.tiles[tile].asking = 0
-    if w.tiles[tile].busy or w.tiles[tile].ready < 0:
+    tile, jobs = w.tiles[number], w.jobs
+    tile.asking = 0
+    if tile.busy or tile.ready < 0:
         return
-    best, before_best, last, here = w.tiles[tile].ready, -1, -1, w.tiles[tile].ready
+    best, before_best, last, here = tile.ready, -1, -1, tile.ready
     while here >= 0:
-        if here != best and goes_first(w, here, best):
+        if here != best and goes_first(w, jobs[here], jobs[best]):
             best, before_best = here, last
-        last, here = here, w.jobs[here].following
+        last, here = here, jobs[here].following
     if before_best < 0:
-        w.tiles[tile].ready = w.jobs[best].following
+        tile.ready = jobs[best].following
     else:
-        w.jobs[before_best].following = w.jobs[best].following
-    run_job(w, tile, best, now)
+        jobs[before_best].following = jobs[best].following
+    run_job(w, number, best, now)
 
 
 @compiled
-def run_job(w, tile, job, now):
+def run_job(w, number, job_number, now):
     """A job starts on its core."""
-    row, duration = w.jobs[job].row, w.jobs[job].duration_ps
-    w.tiles[tile].busy = 1
-    w.tiles[tile].job = job
-    if w.jobs[job].flight == NOT_A_SUM:
-        w.started[row, tile] = now
-    begin_activity(w, tile, COMPUTING, w.tasks[w.rows[row].task].phase)
-    w.tiles[tile].wait_ps += now - w.jobs[job].asked_ps
-    w.tiles[tile].busy_ps += duration
-    w.tiles[tile].free_at = now + duration
-    if w.jobs[job].operands >= 0:
-        feed(w, tile, job, now)
-    if duration:
-        at(w, now + duration, COMPUTED, tile)
+    tile, job = w.tiles[number], w.jobs[job_number]
+    tile.busy = 1
+    tile.job = job_number
+    if job.flight < 0:
+        w.started[job.row, number] = now
+    begin_activity(w, number, COMPUTING, w.tasks[w.rows[job.row].task].phase)
+    tile.wait_ps += now - job.asked_ps
+    tile.busy_ps += job.duration_ps
+    tile.free_at = now + job.duration_ps
+    if job.operands >= 0:
+        feed(w, number, job, now)
+    if job.duration_ps:
+        at(w, now + job.duration_ps, COMPUTED, number)
     else:
-        w.tiles[tile].starved = 1
+        tile.starved = 1
 
 
 @compiled
-def feed(w, tile, job, now):
+def feed(w, tile_number, job, now):
     """Operands ask for the shared port a picosecond later: a grant causes nothing in its own instant."""
-    size = w.jobs[job].operands
-    cuts = w.sizes[size].count
-    w.tiles[tile].operands_left = cuts
-    for place in range(cuts):
-        segment = new_segment(w)
-        w.segments[segment].route = w.tiles[tile].port
-        w.segments[segment].stops = 1
-        w.segments[segment].hop = 0
-        w.segments[segment].cut = w.sizes[size].cuts + place
-        w.segments[segment].stream = STREAMS - 1
-        w.segments[segment].held_ps = 0
-        w.segments[segment].extra_ps = 0
-        w.segments[segment].hears = TO_CORE
-        w.segments[segment].owner = tile
-        w.segments[segment].pattern = -1
-        w.segments[segment].note = 0
-        w.segments[segment].row = w.jobs[job].row
-        w.segments[segment].step = 0
-        w.segments[segment].number = place
-        w.segments[segment].source = tile
-        at(w, now + 1, ARRIVES, segment)
+    tile, size = w.tiles[tile_number], w.sizes[job.operands]
+    tile.operands_left = size.count
+    for place in range(size.count):
+        number = new_segment(w)
+        segment = w.segments[number]
+        segment.route = tile.port
+        segment.stops = 1
+        segment.hop = 0
+        segment.cut = size.cuts + place
+        segment.stream = STREAMS - 1
+        segment.held_ps = 0
+        segment.extra_ps = 0
+        segment.hears = TO_CORE
+        segment.owner = tile_number
+        segment.pattern = -1
+        segment.note = 0
+        segment.row = job.row
+        segment.step = 0
+        segment.number = place
+        segment.source = tile_number
+        at(w, now + 1, ARRIVES, number)
 
 
 @compiled
-def fed(w, tile):
+def fed(w, number):
     """A segment of operands has passed: the job that has ended with it, or -1."""
-    w.tiles[tile].operands_left -= 1
-    if w.tiles[tile].starved and not w.tiles[tile].operands_left:
-        w.tiles[tile].starved = 0
-        w.tiles[tile].busy_ps += w.clock[0].now - w.tiles[tile].free_at
-        return over(w, tile)
-    return -1
+    tile = w.tiles[number]
+    tile.operands_left -= 1
+    if tile.starved and not tile.operands_left:
+        tile.starved = 0
+        tile.busy_ps += w.clock[0].now - tile.free_at
+        return over(w, number)
+    return NONE
 
 
 @compiled
-def computed(w, tile):
+def computed(w, number):
     """The arithmetic of a job has ended: the job, if its operands have all passed too, or -1."""
-    if w.tiles[tile].operands_left:
-        w.tiles[tile].starved = 1
-        return -1
-    return over(w, tile)
+    tile = w.tiles[number]
+    if tile.operands_left:
+        tile.starved = 1
+        return NONE
+    return over(w, number)
 
 
 @compiled
-def over(w, tile):
+def over(w, number):
     """A job has left its core."""
-    job = w.tiles[tile].job
-    w.tiles[tile].busy = 0
-    w.tiles[tile].job = -1
-    if w.tiles[tile].ready >= 0:
-        ask_core(w, tile)
+    tile = w.tiles[number]
+    job = tile.job
+    tile.busy = 0
+    tile.job = -1
+    if tile.ready >= 0:
+        ask_core(w, number)
     return job
 
 
 @compiled
-def free_job(w, job):
+def free_job(w, number):
     """A job's record may be used again."""
-    w.jobs[job].following = w.run[0].free_job
-    w.run[0].free_job = job
+    run = w.run[0]
+    w.jobs[number].following = run.free_job
+    run.free_job = number

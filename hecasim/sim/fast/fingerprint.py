@@ -7,15 +7,17 @@ whatever only adds up. Two different states would have to agree in 128 bits to b
 
 import numpy as np
 
-from hecasim.sim.fast.claims import is_claimed
 from hecasim.sim.fast.jit import compiled
 from hecasim.sim.fast.lanes import release
-from hecasim.sim.fast.tables import COMPUTED, LEAVES, REACHES, ROUSES, STREAMS, WHAT_BITS
+from hecasim.sim.fast.tables import CLAIMED, COMPUTED, DISTURBED, LEAVES, REACHES, ROUSES, STREAMS, WHAT_BITS
 from hecasim.sim.fast.times import pass_to
 
 FIRST, SECOND = np.int64(-7046029254386353131), np.int64(-4417276706812531889)
 """Odd numbers without a pattern in their bits (of splitmix64)."""
-IN_AGENDA, ON_LANE, ON_CORE, IN_READY, FOR_SPACE, ON_TILE, BODY, TASK, PART, PARKED, COUNTER, GATE, LED = range(1, 14)
+(IN_AGENDA, ON_LANE, IN_READY, FOR_SPACE, ON_TILE, BODY, TASK, PART, PARKED, COUNTER, GATE, LED, YES, NO) = (
+    np.int64(number) for number in range(1, 15)
+)
+"""What a number is about."""
 
 
 @compiled
@@ -29,72 +31,70 @@ def stir(mixed, value, factor):
 def fingerprint(w, sums):
     """Write the two sums of the present state into *sums*."""
     now, base = w.clock[0].now, w.run[0].next_body
-    release_expired(w, now)
-    sums[0] = 0
-    sums[1] = 0
-    for factor_number in range(2):
-        factor = FIRST if factor_number == 0 else SECOND
+    book_what_is_past(w, now)
+    for number in range(2):
+        factor = FIRST if number == 0 else SECOND
         total = agenda_sum(w, now, base, factor) + lanes_sum(w, now, base, factor) + tiles_sum(w, now, base, factor)
         total += bodies_sum(w, now, base, factor)
-        sums[factor_number] = total + scheduler_sum(w, now, base, factor)
+        sums[number] = total + scheduler_sum(w, now, base, factor)
 
 
 @compiled
-def release_expired(w, now):
-    """Lanes whose claim is over for all but the books, and time that has passed on every tile, are booked."""
-    for lane in range(len(w.lanes)):
-        if w.lanes[lane].owner >= 0 and w.lanes[lane].owned_until < now:
+def book_what_is_past(w, now):
+    """Lanes whose claim is over for all but the books, and time that has passed on every tile."""
+    lanes = w.lanes
+    for number in range(len(lanes)):
+        lane = lanes[number]
+        if lane.owner >= 0 and lane.owned_until < now:
             release(w, lane)
-    for tile in range(w.run[0].tiles):
-        pass_to(w, tile, now)
+    for number in range(w.run[0].tiles):
+        pass_to(w, number, now)
 
 
 @compiled
 def row_name(w, mixed, row, base, factor):
     """Mix in which task of which body a row is."""
-    slot = row // w.run[0].per_body
-    mixed = stir(mixed, w.slots[slot].index - base, factor)
-    return stir(mixed, row - slot * w.run[0].per_body, factor)
+    per_body = w.run[0].per_body
+    slot = row // per_body
+    return stir(stir(mixed, w.slots[slot].index - base, factor), row - slot * per_body, factor)
 
 
 @compiled
-def segment_name(w, mixed, segment, base, factor):
+def segment_name(w, mixed, number, base, factor):
     """Mix in all of a segment but when it asked."""
-    record = w.segments[segment]
-    mixed = row_name(w, mixed, record.row, base, factor)
-    mixed = stir(mixed, record.step << 32 ^ record.number, factor)
-    mixed = stir(mixed, record.source << 20 ^ record.hop, factor)
-    mixed = stir(mixed, record.route << 8 ^ record.stream, factor)
-    mixed = stir(mixed, record.cut << 4 ^ record.hears, factor)
-    mixed = stir(mixed, record.held_ps, factor)
-    mixed = stir(mixed, record.extra_ps, factor)
-    mixed = stir(mixed, record.pattern, factor)
-    return stir(mixed, record.note, factor)
+    segment = w.segments[number]
+    mixed = row_name(w, mixed, segment.row, base, factor)
+    mixed = stir(mixed, segment.step << 32 ^ segment.number, factor)
+    mixed = stir(mixed, segment.source << 20 ^ segment.hop, factor)
+    mixed = stir(mixed, segment.route << 8 ^ segment.stream, factor)
+    mixed = stir(mixed, segment.cut << 4 ^ segment.hears, factor)
+    mixed = stir(mixed, segment.held_ps, factor)
+    mixed = stir(mixed, segment.extra_ps, factor)
+    mixed = stir(mixed, segment.pattern, factor)
+    return stir(mixed, segment.note, factor)
 
 
 @compiled
-def flight_name(w, mixed, flight, now, base, factor):
+def flight_name(w, mixed, number, now, base, factor):
     """Mix in a claimed collective."""
-    mixed = row_name(w, mixed, w.flights[flight].row, base, factor)
-    mixed = stir(mixed, w.flights[flight].schedule, factor)
-    mixed = stir(mixed, w.flights[flight].started_at - now, factor)
-    return stir(mixed, w.flights[flight].leaver, factor)
+    flight = w.flights[number]
+    mixed = stir(row_name(w, mixed, flight.row, base, factor), flight.schedule, factor)
+    return stir(stir(mixed, flight.started_at - now, factor), flight.leaver, factor)
 
 
 @compiled
 def agenda_sum(w, now, base, factor):
     """All that is to happen."""
-    total = 0
+    agenda, tiles, total = w.agenda, w.run[0].tiles, 0
     for place in range(w.clock[0].agenda):
-        entry = w.agenda[place].what
-        what, argument = entry & ((1 << WHAT_BITS) - 1), entry >> WHAT_BITS
-        mixed = stir(IN_AGENDA, (w.agenda[place].time - now) << WHAT_BITS | what, factor)
+        entry = agenda[place]
+        what, argument = entry.what & ((1 << WHAT_BITS) - 1), entry.what >> WHAT_BITS
+        mixed = stir(IN_AGENDA, (entry.time - now) << WHAT_BITS | what, factor)
         if what == LEAVES:
             mixed = flight_name(w, mixed, argument, now, base, factor)
         elif what in (ROUSES, COMPUTED):
             mixed = stir(mixed, argument, factor)
         elif what == REACHES:
-            tiles = w.run[0].tiles
             mixed = stir(row_name(w, mixed, argument // tiles, base, factor), argument % tiles, factor)
         else:
             mixed = segment_name(w, mixed, argument, base, factor)
@@ -105,127 +105,124 @@ def agenda_sum(w, now, base, factor):
 @compiled
 def lanes_sum(w, now, base, factor):
     """Lanes with their queues, and whose they are."""
-    total = 0
-    for lane in range(len(w.lanes)):
-        record = w.lanes[lane]
-        if record.owner >= 0:
-            mixed = stir(stir(ON_LANE, lane, factor), record.place, factor)
-            total += flight_name(w, mixed, record.owner, now, base, factor)
-            continue
-        busy = max(0, record.free_at - now)
-        if not busy and not record.pointer and not record.waiting:
-            continue
-        mixed = stir(stir(stir(ON_LANE, lane, factor), busy, factor), record.pointer, factor)
-        total += mixed
-        if record.waiting:
-            total += queues_sum(w, lane, mixed, now, base, factor)
+    lanes, total = w.lanes, 0
+    for number in range(len(lanes)):
+        lane = lanes[number]
+        busy = max(0, lane.free_at - now)
+        if lane.owner >= 0:
+            mixed = stir(stir(ON_LANE, number, factor), lane.place, factor)
+            total += flight_name(w, mixed, lane.owner, now, base, factor)
+        elif busy or lane.pointer or lane.waiting:
+            mixed = stir(stir(stir(ON_LANE, number, factor), busy, factor), lane.pointer, factor)
+            total += mixed
+            if lane.waiting:
+                total += queues_sum(w, number, mixed, now, base, factor)
     return total
 
 
 @compiled
 def queues_sum(w, lane, begin, now, base, factor):
     """Who waits for a lane, in order."""
-    total = 0
+    segments, total = w.segments, 0
     for stream in range(STREAMS):
-        mixed, segment = stir(begin, stream, factor), w.queues[lane, stream, 0]
-        while segment >= 0:
-            mixed = segment_name(w, stir(mixed, w.segments[segment].asked_ps - now, factor), segment, base, factor)
-            segment = w.segments[segment].following
+        mixed, number = stir(begin, stream, factor), w.queues[lane, stream, 0]
+        while number >= 0:
+            mixed = segment_name(w, stir(mixed, segments[number].asked_ps - now, factor), number, base, factor)
+            number = segments[number].following
         total += mixed
     return total
 
 
 @compiled
-def job_name(w, mixed, job, base, factor):
+def job_name(w, mixed, number, base, factor):
     """Mix in a job of a core."""
-    mixed = row_name(w, mixed, w.jobs[job].row, base, factor)
-    return stir(stir(mixed, w.jobs[job].pattern, factor), w.jobs[job].message, factor)
+    job = w.jobs[number]
+    return stir(stir(row_name(w, mixed, job.row, base, factor), job.pattern, factor), job.message, factor)
 
 
 @compiled
 def tiles_sum(w, now, base, factor):
     """What every tile is at: its core, who waits for its core or its SRAM, and what its time counts as."""
-    total = 0
-    for tile in range(w.run[0].tiles):
-        record = w.tiles[tile]
-        active = (record.computing << 40) + (record.exchanging << 20) + record.moving
-        mixed = stir(stir(stir(ON_TILE, tile, factor), record.phase, factor), active, factor)
-        if record.busy:
-            mixed = job_name(w, stir(mixed, record.free_at - now, factor), record.job, base, factor)
-            mixed = stir(mixed, record.operands_left << 1 | record.starved, factor)
+    tiles, jobs, entrants, total = w.tiles, w.jobs, w.entrants, 0
+    for number in range(w.run[0].tiles):
+        tile = tiles[number]
+        active = (tile.computing << 40) + (tile.exchanging << 20) + tile.moving
+        mixed = stir(stir(stir(ON_TILE, number, factor), tile.phase, factor), active, factor)
+        if tile.busy:
+            mixed = job_name(w, stir(mixed, tile.free_at - now, factor), tile.job, base, factor)
+            mixed = stir(mixed, tile.operands_left << 1 | tile.starved, factor)
         total += mixed
-        job = record.ready
+        job = tile.ready
         while job >= 0:
-            mixed = stir(stir(IN_READY, tile, factor), w.jobs[job].asked_ps - now, factor)
+            mixed = stir(stir(IN_READY, number, factor), jobs[job].asked_ps - now, factor)
             total += job_name(w, mixed, job, base, factor)
-            job = w.jobs[job].following
-        entrant = record.waiting
-        while entrant >= 0:
-            mixed = stir(stir(FOR_SPACE, tile, factor), w.entrants[entrant].ready_ps - now, factor)
-            total += row_name(w, mixed, w.entrants[entrant].row, base, factor)
-            entrant = w.entrants[entrant].following
+            job = jobs[job].following
+        one = tile.waiting
+        while one >= 0:
+            mixed = stir(stir(FOR_SPACE, number, factor), entrants[one].ready_ps - now, factor)
+            total += row_name(w, mixed, entrants[one].row, base, factor)
+            one = entrants[one].following
     return total
 
 
 @compiled
 def bodies_sum(w, now, base, factor):
     """The bodies in flight, task by task and tile by tile."""
-    total = 0
-    for slot in range(1, len(w.slots)):
-        if not w.slots[slot].alive:
+    slots, counters, per_body, total = w.slots, w.counters, w.run[0].per_body, 0
+    for number in range(1, len(slots)):
+        slot = slots[number]
+        if not slot.alive:
             continue
-        mixed = stir(stir(BODY, w.slots[slot].index - base, factor), w.slots[slot].kind, factor)
-        total += stir(stir(mixed, w.slots[slot].tasks_left, factor), w.slots[slot].leading, factor)
-        for counter in range(w.counters.shape[1]):
-            if w.counters[slot, counter]:
-                mixed = stir(stir(COUNTER, w.slots[slot].index - base, factor), counter, factor)
-                total += stir(mixed, w.counters[slot, counter], factor)
-        first = slot * w.run[0].per_body
-        for row in range(first, first + w.kinds[w.slots[slot].kind].count):
+        name = stir(stir(BODY, slot.index - base, factor), slot.kind, factor)
+        total += stir(stir(name, slot.tasks_left, factor), slot.leading, factor)
+        for counter in range(counters.shape[1]):
+            if counters[number, counter]:
+                total += stir(stir(stir(COUNTER, name, factor), counter, factor), counters[number, counter], factor)
+        for row in range(number * per_body, number * per_body + w.kinds[slot.kind].count):
             if w.rows[row].left:
                 total += task_sum(w, row, now, base, factor)
     return total
 
 
 @compiled
-def task_sum(w, row, now, base, factor):
+def task_sum(w, number, now, base, factor):
     """How far a task is on every tile and in every group, and since when it could start."""
-    name = row_name(w, TASK, row, base, factor)
-    mixed = stir(name, w.rows[row].left, factor)
-    if w.rows[row].first_ps >= 0:
-        mixed = stir(mixed, w.rows[row].first_ps - now, factor)
-    for cause in (w.rows[row].cause, w.rows[row].earlier):
-        mixed = stir(mixed, w.causes[cause].released_ps - now if cause >= 0 else 1, factor)
-    total = mixed
+    row, causes, name = w.rows[number], w.causes, row_name(w, TASK, number, base, factor)
+    total = stir(name, row.left, factor)
+    if row.first_ps >= 0:
+        total = stir(total, row.first_ps - now, factor)
+    for cause in (row.cause, row.earlier):
+        total = stir(total, causes[cause].released_ps - now if cause >= 0 else NO, factor)
+    waits, owed, stage, started, parked = w.waits, w.owed, w.stage, w.started, w.parked
     for tile in range(w.run[0].tiles):
-        if w.done[row, tile]:
+        if w.done[number, tile]:
             continue
-        mixed = stir(name, tile, factor)
-        mixed = stir(mixed, (w.waits[row, tile] << 48) + (w.owed[row, tile] << 16) + w.stage[row, tile], factor)
-        if w.started[row, tile] >= 0:
-            mixed = stir(mixed, w.started[row, tile] - now, factor)
+        mixed = stir(stir(name, tile, factor), waits[number, tile] << 32 | owed[number, tile], factor)
+        if started[number, tile] >= 0:
+            mixed = stir(stir(mixed, started[number, tile] - now, factor), stage[number, tile], factor)
         total += mixed
-        parking = w.parked[row, tile]
-        while parking >= 0:
-            mixed = stir(stir(PARKED, w.parkings[parking].pattern, factor), w.parkings[parking].message, factor)
-            total += stir(row_name(w, mixed, row, base, factor), tile, factor)
-            parking = w.parkings[parking].following
-    groups = w.run[0].groups
-    for flight in range(row * groups, (row + 1) * groups):
-        if w.flights[flight].joined or is_claimed(w, flight):
-            mixed = stir(stir(PART, flight - row * groups, factor), w.flights[flight].joined, factor)
-            total += stir(row_name(w, mixed, row, base, factor), w.flights[flight].mode, factor)
+        one = parked[number, tile]
+        while one >= 0:
+            parking = w.parkings[one]
+            mixed = stir(stir(PARKED, parking.pattern, factor), parking.message, factor)
+            total += stir(stir(mixed, name, factor), tile, factor)
+            one = parking.following
+    flights, groups = w.flights, w.run[0].groups
+    for group in range(groups):
+        flight = flights[number * groups + group]
+        if flight.joined or flight.mode in (CLAIMED, DISTURBED):
+            total += stir(stir(stir(stir(PART, name, factor), group, factor), flight.joined, factor), flight.mode, factor)
     return total
 
 
 @compiled
 def scheduler_sum(w, now, base, factor):
     """Which bodies are over, and what let the last one be issued."""
-    run, mask = w.run[0], len(w.led) - 1
+    run, led, mask = w.run[0], w.led, len(w.led) - 1
     total = stir(LED, run.led - base, factor)
-    for ahead in range(len(w.led)):
-        if w.led[(run.led + ahead) & mask]:
-            total += stir(stir(LED, run.led + ahead - base, factor), 1, factor)
+    for ahead in range(len(led)):
+        if led[(run.led + ahead) & mask]:
+            total += stir(stir(LED, run.led + ahead - base, factor), YES, factor)
     if run.gate_cause >= 0:
         mixed = stir(stir(GATE, run.gate_body - base, factor), run.gate_number, factor)
         total += stir(mixed, w.causes[run.gate_cause].released_ps - now, factor)

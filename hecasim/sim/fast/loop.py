@@ -22,6 +22,7 @@ from hecasim.sim.fast.tables import (
     ISSUE,
     LANDS,
     LEAVES,
+    NONE,
     REACHES,
     ROUSES,
     TO_CORE,
@@ -34,19 +35,19 @@ from hecasim.sim.fast.times import COMPUTING, end_activity
 @compiled
 def run(w, r):
     """Go on until Python is needed; why."""
+    state, clock = w.run[0], w.clock[0]
     while True:
-        reason = first_half(w, r)
-        if reason != FINISHED:
-            return reason
+        if not first_half(w, r):
+            return ISSUE
         second_half(w)
-        if w.run[0].boundary_due:
-            w.run[0].boundary_due = 0
+        if state.boundary_due:
+            state.boundary_due = 0
             return BOUNDARY
-        if not w.clock[0].agenda:
+        if not clock.agenda:
             return FINISHED
         if nearly_full(w):
             return DRAIN
-        w.clock[0].now = w.agenda[0].time
+        clock.now = w.agenda[0].time
 
 
 @compiled
@@ -64,45 +65,30 @@ def nearly_full(w):
 def first_half(w, r):
     """All events of this picosecond, the starts they cause, and who is let in; then disturbed collectives are played.
 
-    ISSUE when bodies may be issued first: then it goes on from here.
+    False when bodies may be issued first: then it goes on from here.
     """
-    now = w.clock[0].now
+    run, clock = w.run[0], w.clock[0]
     while True:
-        happen_all(w, r, now)
-        if w.run[0].entering:
-            let_in(w, r, now)
-        if w.run[0].issue_due:
-            w.run[0].issue_due = 0
-            return ISSUE
-        if not w.run[0].entering and not w.run[0].starts and not due(w, now):
-            break
-    play_disturbed(w, r)
-    return FINISHED
-
-
-@compiled
-def due(w, now):
-    """Whether something is still to happen in this picosecond."""
-    return w.clock[0].agenda > 0 and w.agenda[0].time == now
-
-
-@compiled
-def happen_all(w, r, now):
-    """Events and starts to a fixpoint."""
-    while True:
-        while w.run[0].starts:
-            start = w.run[0].starts - 1
-            w.run[0].starts = start
-            start_task(w, r, start)
-        if not due(w, now):
-            return
-        happen(w, take_first(w))
+        if run.starts:
+            run.starts -= 1
+            start_task(w, r, run.starts)
+        elif clock.agenda > 0 and w.agenda[0].time == clock.now:
+            happen(w, take_first(w))
+        elif run.entering:
+            let_in(w, r, clock.now)
+        elif run.issue_due:
+            run.issue_due = 0
+            return False
+        else:
+            play_disturbed(w, r)
+            return True
 
 
 @compiled
 def happen(w, entry):
     """One thing on the agenda."""
     w.clock[0].happenings += 1
+    tiles = w.run[0].tiles
     what, argument = entry & ((1 << WHAT_BITS) - 1), entry >> WHAT_BITS
     if what == ARRIVES:
         request(w, argument)
@@ -114,18 +100,17 @@ def happen(w, entry):
     elif what == COMPUTED:
         job_ended(w, argument, computed(w, argument))
     elif what == REACHES:
-        tiles = w.run[0].tiles
         arrived(w, argument // tiles, argument % tiles)
     elif what == LEAVES:
         members_leave(w, argument)
 
 
 @compiled
-def landed(w, segment):
+def landed(w, number):
     """A segment is at the end of its route."""
-    hears, owner, note = w.segments[segment].hears, w.segments[segment].owner, w.segments[segment].note
-    pattern = w.segments[segment].pattern
-    free_segment(w, segment)
+    segment = w.segments[number]
+    hears, owner, note, pattern = segment.hears, segment.owner, segment.note, segment.pattern
+    free_segment(w, number)
     if hears == TO_EXCHANGE:
         if note >= 0:
             landed_message(w, owner, pattern, note)
@@ -136,46 +121,43 @@ def landed(w, segment):
 
 
 @compiled
-def job_ended(w, tile, job):
+def job_ended(w, tile, number):
     """A core has done a job (-1: not yet)."""
-    if job < 0:
+    if number < 0:
         return
-    row, flight = w.jobs[job].row, w.jobs[job].flight
+    job = w.jobs[number]
     end_activity(w, tile, COMPUTING)
-    if flight >= 0:
-        summed(w, job, tile)
+    if job.flight >= 0:
+        summed(w, number, tile)
     else:
-        end_task(w, row, tile)
-    free_job(w, job)
+        end_task(w, job.row, tile)
+    free_job(w, number)
 
 
 @compiled
 def let_in(w, r, now):
     """Gates that were asked decide, all of them; then all that was let in begins."""
-    count = w.run[0].entering
-    w.run[0].entering = 0
-    admitted = -1
+    run, count, admitted = w.run[0], w.run[0].entering, NONE
+    run.entering = 0
     for place in range(count):
-        tile = w.entering[place]
-        w.entering[place] = -1
-        admitted = admit(w, tile, now, admitted)
+        admitted = admit(w, w.entering[place], now, admitted)
     while admitted >= 0:
-        following = w.entrants[admitted].following
-        row, tile = w.entrants[admitted].row, w.entrants[admitted].tile
-        w.entrants[admitted].following = w.run[0].free_entrant
-        w.run[0].free_entrant = admitted
+        entrant, number = w.entrants[admitted], admitted
+        admitted = entrant.following
+        row, tile = entrant.row, entrant.tile
+        entrant.following = run.free_entrant
+        run.free_entrant = number
         begin(w, r, row, tile)
-        admitted = following
 
 
 @compiled
 def second_half(w):
     """Grants."""
-    now = w.clock[0].now
-    lanes, cores = w.clock[0].lanes_asked, w.clock[0].cores_asked
-    w.clock[0].lanes_asked = 0
-    w.clock[0].cores_asked = 0
+    clock = w.clock[0]
+    lanes, cores = clock.lanes_asked, clock.cores_asked
+    clock.lanes_asked = 0
+    clock.cores_asked = 0
     for place in range(lanes):
-        grant(w, w.lanes_asked[place], now)
+        grant(w, w.lanes_asked[place], clock.now)
     for place in range(cores):
-        grant_core(w, w.cores_asked[place], now)
+        grant_core(w, w.cores_asked[place], clock.now)

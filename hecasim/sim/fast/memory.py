@@ -76,8 +76,6 @@ class Memory:
         for name in ("slots", "rows", "flights", "waits", "done", "started", "stage", "owed", "ready", "counters"):
             self.arrays[name][...] = np.zeros((), dtype=self.arrays[name].dtype)
         self.arrays["parked"][...] = -1
-        rows = self.arrays["rows"]
-        rows["slot"] = np.arange(len(rows)) // self.per_body
         self.stage_agenda = np.empty_like(self.arrays["agenda"])
 
     def _make_tiles(self) -> None:

@@ -2,140 +2,139 @@
 
 from hecasim.sim.fast.jit import compiled
 
-POOL_COUNT = 2
-
 
 @compiled
-def change(w, tile, kind, size, sign):
-    """Bytes of one class of buffer are taken (+1) or given back (-1)."""
-    level = w.levels[tile, kind] + sign * size
-    w.levels[tile, kind] = level
+def change(w, number, kind, size):
+    """Bytes of one class of buffer are taken, or given back (less than 0)."""
+    tile = w.tiles[number]
+    level = w.levels[number, kind] + size
+    w.levels[number, kind] = level
     if w.pools[kind]:
-        w.tiles[tile].activations += sign * size
+        tile.activations += size
     else:
-        w.tiles[tile].weights += sign * size
-    w.tiles[tile].total += sign * size
-    if sign > 0:
-        w.peaks[tile, kind] = max(w.peaks[tile, kind], level)
-        w.crests[tile, kind] = max(w.crests[tile, kind], level)
+        tile.weights += size
+    tile.total += size
+    if size > 0:
+        w.peaks[number, kind] = max(w.peaks[number, kind], level)
+        w.crests[number, kind] = max(w.crests[number, kind], level)
 
 
 @compiled
-def take(w, tile, task):
-    """Occupy space when a task starts."""
-    for place in range(w.tasks[task].takes, w.tasks[task].takes_end, 2):
-        change(w, tile, w.lists[place], w.lists[place + 1], 1)
-    crest_of_all(w, tile)
+def take(w, number, task):
+    """Occupy space when a task starts; the crests of both pools and of the whole stand behind those of the classes."""
+    lists, crests, tile = w.lists, w.crests, w.tiles[number]
+    for place in range(task.takes, task.takes_end, 2):
+        change(w, number, lists[place], lists[place + 1])
+    tile.total_peak = max(tile.total_peak, tile.total)
+    last = crests.shape[1]
+    crests[number, last - 3] = max(crests[number, last - 3], tile.weights)
+    crests[number, last - 2] = max(crests[number, last - 2], tile.activations)
+    crests[number, last - 1] = max(crests[number, last - 1], tile.total)
 
 
 @compiled
-def crest_of_all(w, tile):
-    """The largest level of a pool and of the whole, since the last boundary and in all."""
-    total = w.tiles[tile].total
-    w.tiles[tile].total_peak = max(w.tiles[tile].total_peak, total)
-    last = w.crests.shape[1]
-    w.crests[tile, last - 3] = max(w.crests[tile, last - 3], w.tiles[tile].weights)
-    w.crests[tile, last - 2] = max(w.crests[tile, last - 2], w.tiles[tile].activations)
-    w.crests[tile, last - 1] = max(w.crests[tile, last - 1], total)
-
-
-@compiled
-def give(w, tile, task):
+def give(w, number, task):
     """Free space when a task has ended; whoever waits for some is looked at again."""
-    give_quietly(w, tile, task)
-    if w.tiles[tile].waiting >= 0:
-        enter(w, tile)
+    give_quietly(w, number, task)
+    if w.tiles[number].waiting >= 0:
+        enter(w, number)
 
 
 @compiled
-def give_quietly(w, tile, task):
+def give_quietly(w, number, task):
     """Free space, and look at nobody."""
-    for place in range(w.tasks[task].gives, w.tasks[task].gives_end, 2):
-        change(w, tile, w.lists[place], w.lists[place + 1], -1)
+    lists = w.lists
+    for place in range(task.gives, task.gives_end, 2):
+        change(w, number, lists[place], -lists[place + 1])
 
 
 @compiled
-def enter(w, tile):
+def enter(w, number):
     """Let a tile look at the end of this half who fits."""
-    if not w.tiles[tile].entering:
-        w.tiles[tile].entering = 1
-        w.entering[w.run[0].entering] = tile
-        w.run[0].entering += 1
+    tile = w.tiles[number]
+    if not tile.entering:
+        tile.entering = 1
+        run = w.run[0]
+        w.entering[run.entering] = number
+        run.entering += 1
 
 
 @compiled
-def lacks(w, tile, pool, net):
-    """Whether a pool has no room for so many bytes more."""
-    room = w.rooms[pool]
-    held = w.tiles[tile].activations if pool else w.tiles[tile].weights
-    return room >= 0 and held + net > room
-
-
-@compiled
-def wait_for_space(w, row, tile):
-    """A task is ready but for its space: it stands in the order of the trace."""
+def new_entrant(w):
+    """The number of a free record."""
     run = w.run[0]
-    entrant = run.free_entrant
-    if entrant >= 0:
-        w.run[0].free_entrant = w.entrants[entrant].following
+    number = run.free_entrant
+    if number >= 0:
+        run.free_entrant = w.entrants[number].following
     else:
-        entrant = run.entrants
-        w.run[0].entrants = entrant + 1
-    w.entrants[entrant].row = row
-    w.entrants[entrant].tile = tile
-    w.entrants[entrant].ready_ps = w.clock[0].now
-    last, here = -1, w.tiles[tile].waiting
-    while here >= 0 and not stands_before(w, row, w.entrants[here].row):
-        last, here = here, w.entrants[here].following
-    w.entrants[entrant].following = here
+        number = run.entrants
+        run.entrants = number + 1
+    return number
+
+
+@compiled
+def wait_for_space(w, row, tile_number):
+    """A task is ready but for its space: it stands in the order of the trace."""
+    tile, entrants, number = w.tiles[tile_number], w.entrants, new_entrant(w)
+    entrant = entrants[number]
+    entrant.row = row
+    entrant.tile = tile_number
+    entrant.ready_ps = w.clock[0].now
+    last, here = -1, tile.waiting
+    while here >= 0 and not stands_before(w, row, entrants[here].row):
+        last, here = here, entrants[here].following
+    entrant.following = here
     if last < 0:
-        w.tiles[tile].waiting = entrant
+        tile.waiting = number
     else:
-        w.entrants[last].following = entrant
-    enter(w, tile)
+        entrants[last].following = number
+    enter(w, tile_number)
 
 
 @compiled
 def stands_before(w, row, other):
     """Whether a task in flight comes before another one in the trace."""
-    per_body = w.run[0].per_body
-    body, other_body = w.slots[row // per_body].index, w.slots[other // per_body].index
+    per_body, slots = w.run[0].per_body, w.slots
+    body, other_body = slots[row // per_body].index, slots[other // per_body].index
     return body < other_body or (body == other_body and row < other)
 
 
 @compiled
-def admit(w, tile, now, admitted):
-    """Let in who fits, in trace order: moves them to the list *admitted* (its first, or -1), and gives the new list.
+def admit(w, tile_number, now, admitted):
+    """Let in who fits, in trace order: puts them before the list *admitted* (its first, or -1) and gives that.
 
     Behind one who does not fit nobody takes of the pools that it needs.
     """
-    w.tiles[tile].entering = 0
-    shut_weights, shut_activations, frees = False, False, False
-    last, here = -1, w.tiles[tile].waiting
+    tile, entrants, run = w.tiles[tile_number], w.entrants, w.run[0]
+    tile.entering = 0
+    rooms, frees = w.rooms, False
+    shut_weights, shut_activations = False, False
+    last, here = -1, tile.waiting
     while here >= 0:
-        following = w.entrants[here].following
-        task = w.rows[w.entrants[here].row].task
-        weights, activations = w.tasks[task].weights, w.tasks[task].activations
-        if (weights > 0 and (shut_weights or lacks(w, tile, 0, weights))) or (
-            activations > 0 and (shut_activations or lacks(w, tile, 1, activations))
-        ):
-            shut_weights = shut_weights or weights > 0
-            shut_activations = shut_activations or activations > 0
-            w.run[0].refusals += 1
+        entrant = entrants[here]
+        following, task = entrant.following, w.tasks[w.rows[entrant.row].task]
+        no_weights = task.weights > 0 and (shut_weights or 0 <= rooms[0] < tile.weights + task.weights)
+        no_activations = task.activations > 0 and (
+            shut_activations or 0 <= rooms[1] < tile.activations + task.activations
+        )
+        if no_weights or no_activations:
+            shut_weights = shut_weights or task.weights > 0
+            shut_activations = shut_activations or task.activations > 0
+            run.refusals += 1
             last = here
         else:
-            if w.tasks[task].in_place:
-                give_quietly(w, tile, task)
-                frees = frees or min(weights, activations) < 0
-            take(w, tile, task)
-            w.tiles[tile].admission_ps += now - w.entrants[here].ready_ps
+            if task.in_place:
+                give_quietly(w, tile_number, task)
+                frees = frees or min(task.weights, task.activations) < 0
+            take(w, tile_number, task)
+            tile.admission_ps += now - entrant.ready_ps
             if last < 0:
-                w.tiles[tile].waiting = following
+                tile.waiting = following
             else:
-                w.entrants[last].following = following
-            w.entrants[here].following = admitted
+                entrants[last].following = following
+            entrant.following = admitted
             admitted = here
         here = following
-    if w.tiles[tile].waiting >= 0 and frees:
-        enter(w, tile)
+    if tile.waiting >= 0 and frees:
+        enter(w, tile_number)
     return admitted

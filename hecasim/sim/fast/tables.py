@@ -9,6 +9,7 @@ Rows of tasks in flight: row = (slot + 1) * tasks per body + task; the rows befo
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -21,24 +22,26 @@ STREAMS = 5
 """Of traffic on a lane: those of `hecasim.trace.task.STREAMS`, and the core's own at a shared port."""
 PHASES, CLASSES, ACTIVITIES = 4, 5, 3
 
-# What happens, in the low bits of an agenda entry.
-ARRIVES, LANDS, ROUSES, COMPUTED, REACHES, LEAVES = range(6)
+
+def _numbers(count: int) -> tuple[np.int64, ...]:
+    """0, 1, 2, ... as plain 64-bit numbers: numba compiles a function anew for every Python number it is given."""
+    return tuple(np.int64(number) for number in range(count))
+
+
+ZERO, NONE = np.int64(0), np.int64(-1)
+ARRIVES, LANDS, ROUSES, COMPUTED, REACHES, LEAVES = _numbers(6)
+"""What happens, in the low bits of an agenda entry."""
 WHAT_BITS = 3
-
-# Kinds of task, as in `hecasim.trace.task`.
-COMPUTE, COLLECTIVE, READ, WRITE = range(4)
-
-# Who hears that a segment has landed.
-TO_EXCHANGE, TO_TILE, TO_MEMBER, TO_CORE = range(4)
-
-# How a collective in flight goes on: its members gather, it is claimed, played, or played on the stage.
-GATHERING, CLAIMED, DISTURBED, PLAYED, REHEARSED, REPLAYED = range(6)
-
-# Kinds of pattern.
-RING, GRAPH = range(2)
-
-# Why the loop returns.
-FINISHED, ISSUE, BOUNDARY, DRAIN = range(4)
+COMPUTE, COLLECTIVE, READ, WRITE = _numbers(4)
+"""Kinds of task, as in `hecasim.trace.task`."""
+TO_EXCHANGE, TO_TILE, TO_MEMBER, TO_CORE = _numbers(4)
+"""Who hears that a segment has landed."""
+GATHERING, CLAIMED, DISTURBED, PLAYED, REHEARSED, REPLAYED = _numbers(6)
+"""How a collective in flight goes on: its members gather, it is claimed, played, or played on the stage."""
+RING, GRAPH = _numbers(2)
+"""Kinds of pattern."""
+FINISHED, ISSUE, BOUNDARY, DRAIN = _numbers(4)
+"""Why the loop returns."""
 
 
 def _record(names: str) -> np.dtype[Any]:
@@ -54,7 +57,7 @@ SEGMENT = _record(
 )
 FLIGHT = _record("row schedule joined mode started_at leaver")
 SLOT = _record("index kind first_micro tasks_left leading alive")
-ROW = _record("task slot left first_ps cause earlier outside")
+ROW = _record("task left first_ps cause earlier outside")
 TASK = _record(
     "kind activity phase stream leads in_place takes takes_end gives gives_end space weights activations"
     " readers readers_end waits outside outside_end amount operands table schedules party trees"
@@ -115,7 +118,15 @@ FIELDS = (*SHARED, *FIXED, *OWN)
 
 @structref.register  # type: ignore[untyped-decorator]
 class WorldType(types.StructRef):  # type: ignore[misc]
-    """numba's type of a World."""
+    """numba's type of a World.
+
+    Its name, which says all records of all fields, is cut down to a digest: numba reads it all the time (measured: two
+    thirds of the time to compile).
+    """
+
+    def __init__(self, fields: Any) -> None:
+        super().__init__(fields)
+        self.name = f"World {blake2b(self.name.encode(), digest_size=8).hexdigest()}"
 
     def preprocess_fields(self, fields: Any) -> Any:
         """Fields of plain array types."""

@@ -1,67 +1,66 @@
 """A tile's time, shared out as it passes: the rules of `hecasim.trace.log.TileTime`."""
 
+import numpy as np
+
 from hecasim.sim.fast.jit import compiled
 
-COMPUTING, EXCHANGING, MOVING = range(3)
-BUBBLE = 3
+COMPUTING, EXCHANGING, MOVING = np.int64(0), np.int64(1), np.int64(2)
+BUBBLE = np.int64(3)
 
 
 @compiled
-def pass_to(w, tile, now):
+def pass_to(w, number, now):
     """Share out the time since the last change."""
-    elapsed = now - w.tiles[tile].last
+    tile = w.tiles[number]
+    elapsed = now - tile.last
     if not elapsed:
         return
-    w.tiles[tile].last = now
-    phase = w.tiles[tile].phase
-    computing, exchanging, moving = w.tiles[tile].computing, w.tiles[tile].exchanging, w.tiles[tile].moving
+    tile.last = now
     owner = BUBBLE
-    if moving:
-        w.hidden[tile, phase, MOVING] += elapsed
+    if tile.moving:
+        w.hidden[number, tile.phase, MOVING] += elapsed
         owner = MOVING
-    if exchanging:
-        w.hidden[tile, phase, EXCHANGING] += elapsed
+    if tile.exchanging:
+        w.hidden[number, tile.phase, EXCHANGING] += elapsed
         owner = EXCHANGING
-    if computing:
-        w.hidden[tile, phase, COMPUTING] += elapsed
+    if tile.computing:
+        w.hidden[number, tile.phase, COMPUTING] += elapsed
         owner = COMPUTING
-    w.spent[tile, phase, owner] += elapsed
+    w.spent[number, tile.phase, owner] += elapsed
 
 
 @compiled
-def open_phase(w, tile, phase):
+def open_phase(w, number, phase):
     """On-package work of a phase begins here, though it may wait for other tiles first."""
-    now = w.clock[0].now
-    pass_to(w, tile, now)
-    w.tiles[tile].since = now
-    w.tiles[tile].phase = phase
+    now, tile = w.clock[0].now, w.tiles[number]
+    pass_to(w, number, now)
+    tile.since = now
+    tile.phase = phase
 
 
 @compiled
-def begin_activity(w, tile, activity, phase):
+def count_activity(w, number, activity, change):
+    """A task starts (+1) or ends (-1)."""
+    now, tile = w.clock[0].now, w.tiles[number]
+    pass_to(w, number, now)
+    tile.since = now
+    if activity == COMPUTING:
+        tile.computing += change
+    elif activity == EXCHANGING:
+        tile.exchanging += change
+    else:
+        tile.moving += change
+
+
+@compiled
+def begin_activity(w, number, activity, phase):
     """A task starts; loads and stores do not open a phase."""
-    now = w.clock[0].now
-    pass_to(w, tile, now)
-    w.tiles[tile].since = now
-    if activity == COMPUTING:
-        w.tiles[tile].computing += 1
-    elif activity == EXCHANGING:
-        w.tiles[tile].exchanging += 1
-    else:
-        w.tiles[tile].moving += 1
+    count_activity(w, number, activity, np.int64(1))
     if activity != MOVING:
-        w.tiles[tile].phase = phase
+        w.tiles[number].phase = phase
 
 
 @compiled
-def end_activity(w, tile, activity):
+def end_activity(w, number, activity):
     """A task ends."""
-    now = w.clock[0].now
-    pass_to(w, tile, now)
-    w.tiles[tile].since = now
-    if activity == COMPUTING:
-        w.tiles[tile].computing -= 1
-    elif activity == EXCHANGING:
-        w.tiles[tile].exchanging -= 1
-    else:
-        w.tiles[tile].moving -= 1
+    count_activity(w, number, activity, np.int64(-1))
