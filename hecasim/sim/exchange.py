@@ -115,8 +115,10 @@ class Exchange:
     def _send(self, pattern: Pattern, stage: int, number: int, position: int, send: Send) -> None:
         """A message, cut, asks for its first lane."""
         target, size_bytes, step = send
-        source_tile = pattern.members[position]
-        route = self.schedule.hardware.route(source_tile, pattern.members[target])
+        hardware, source_tile, target_tile = self.schedule.hardware, pattern.members[position], pattern.members[target]
+        route = hardware.route(source_tile, target_tile)
+        # In one step a member may send to two others: both tell the messages apart.
+        source = source_tile * hardware.topology.size + target_tile
         extra = 0
         if self.sum_rate is not None and pattern.reduces(step):
             extra = -(-size_bytes * PS_PER_S // self.sum_rate)
@@ -126,7 +128,7 @@ class Exchange:
         for place, span in enumerate(spans):
             ends = place == last
             segment = Segment(
-                route, span, COLLECTIVE_STREAM, self, step, first + place, source_tile, note if ends else None,
+                route, span, COLLECTIVE_STREAM, self, step, first + place, source, note if ends else None,
                 extra if ends else 0,
             )  # fmt: skip
             route[0].request(segment)

@@ -49,12 +49,14 @@ class LayerRow:
 class TileTime:
     """One tile's time, shared out as it passes."""
 
-    __slots__ = ("active", "hidden", "last", "phase", "since", "spent")
+    __slots__ = ("active", "hidden", "last", "opened", "phase", "since", "spent")
 
     def __init__(self) -> None:
         self.active = [0, 0, 0]
         """Tasks under way: on the core, in collectives, in DRAM traffic."""
         self.phase = 0
+        self.opened = -1
+        """When the phase opened: of several that open in one picosecond it is the latest."""
         self.last = 0
         """Up to here time has been shared out."""
         self.since = 0
@@ -91,15 +93,17 @@ class TileTime:
         """On-package work of *phase* begins here, though it may wait for other tiles first."""
         self.pass_to(now)
         self.since = now
-        self.phase = phase
+        if now > self.opened or phase > self.phase:
+            self.phase, self.opened = phase, now
 
     def begin(self, kind: int, phase: int, now: int) -> None:
         """A task of class *kind* starts."""
-        self.pass_to(now)
-        self.since = now
+        if kind == DRAM_CLASS:  # prefetches do not open a phase
+            self.pass_to(now)
+            self.since = now
+        else:
+            self.open(phase, now)
         self.active[kind] += 1
-        if kind != DRAM_CLASS:  # prefetches do not open a phase
-            self.phase = phase
 
     def end(self, kind: int, now: int) -> None:
         """A task of class *kind* ends."""
@@ -134,6 +138,10 @@ class Log:
     end_ps: int = 0
     """End of the last task on the engine's clock: the step less what folding skipped."""
     folded_bodies: int = 0
+    claimed: int = 0
+    """Collectives that the fast engine did not play from their start."""
+    disturbances: int = 0
+    """Those of them that it played from a disturbance on."""
     layers: dict[tuple[int, str, str], LayerRow] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
     spans_dropped: int = 0

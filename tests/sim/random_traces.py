@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from hecasim.mapping.buffers import Buffer
 from hecasim.mapping.work import Work
 from hecasim.specs import load_package
 from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, After, Task
@@ -13,7 +14,7 @@ ALGORITHMS = ("ring.all_gather", "ring.reduce_scatter", "ring.all_reduce", "toru
 
 
 def random_case(rng):
-    """A package and a trace for it, from a `random.Random`."""
+    """A package, a trace for it and the sizes of its SRAM pools, from a `random.Random`."""
     rows, columns = rng.choice(GRIDS)
     package = load_package("oracle_8x8", _changes(rng, rows, columns))
     kinds = [_tasks(rng, rows * columns) for _ in range(rng.randint(1, 2))]
@@ -24,7 +25,7 @@ def random_case(rng):
     trace = trace_of(
         rows, columns, kinds, (bodies * count)[:count], segment_bytes=rng.choice([1 << 40, 64, 200, 1000]),
         ring=rng.choice(["unidirectional", "bidirectional"]), colours=rng.choice(["sequential", "two"]),
-        chunks=rng.choice([1, 3]),
+        chunks=rng.choice([1, 3]), lead=rng.choice([1, 2, 7]),
     )  # fmt: skip
     tiles = range(rows * columns)
     groups = {
@@ -32,7 +33,7 @@ def random_case(rng):
         "rows": tuple(tuple(tiles[row * columns : (row + 1) * columns]) for row in range(rows)),
         "columns": tuple(tuple(tiles[column::columns]) for column in range(columns)),
     }
-    return package, replace(trace, groups=groups)
+    return package, replace(trace, groups=groups), (None, rng.choice([None, None, 150, 250]))
 
 
 def _changes(rng, rows, columns):
@@ -44,6 +45,10 @@ def _changes(rng, rows, columns):
     limits = (("chiplet.sram.nop_bandwidth", 0.4, (20, 100, 1500)),
               ("chiplet.sram.dram_bandwidth", 0.3, (20, 100, 1500)),
               ("chiplet.sram.reduction_bandwidth", 0.4, (10, 100, 3000)))  # fmt: skip
+    if rng.random() < 0.2:
+        changes |= {"chiplet.sram.ports": "shared", "chiplet.sram.port_bandwidth": f"{rng.choice([20, 100, 1500])} GB/s"}
+    if rng.random() < 0.2:
+        changes |= {"chiplet.reduction": "vector"}
     changes |= {key: f"{rng.choice(rates)} GB/s" for key, share, rates in limits if rng.random() < share}
     if rng.random() < 0.7:
         changes |= {"memory.kind": "hbm2_2000", "memory.attached": rng.choice(["edge", "edge", "every_die"]),
@@ -56,11 +61,19 @@ def _tasks(rng, tiles):
     tasks = []
     for number in range(rng.randint(2, 7)):
         after = {After(0, rng.randrange(number)) for _ in range(rng.randint(0, 2)) if number and rng.random() < 0.6}
-        common = {"id": number, "label": f"task {number}", "block": "ffn", "phase": "forward",
-                  "after": tuple(sorted(after))}  # fmt: skip
+        common = {"id": number, "label": f"task {number}", "block": "ffn", "phase": rng.choice(["forward", "backward"]),
+                  "after": tuple(sorted(after)), **_space(rng)}  # fmt: skip
         make = rng.choice([_computation, _collective, _collective, _collective, _load, _store])
         tasks.append(make(rng, tiles, common))
     return tasks
+
+
+def _space(rng):
+    """Most tasks give back what they take, some at once."""
+    if rng.random() < 0.6:
+        return {}
+    taken = (Buffer(rng.choice(["activations", "gathered"]), rng.choice([10, 60, 100])),)
+    return {"takes": taken, "gives": taken if rng.random() < 0.9 else (), "in_place": rng.random() < 0.1}
 
 
 def _computation(rng, tiles, common):
@@ -77,13 +90,13 @@ def _collective(rng, tiles, common):
 def _load(rng, tiles, common):
     stream = rng.choice(["weights", "load"])
     if rng.random() < 0.5:
-        return Task(kind=DRAM_READ, stream=stream, tile_bytes=_uneven(rng, tiles), **common)
+        return Task(kind=DRAM_READ, stream=stream, tile_bytes=_uneven(rng, tiles), together=rng.random() < 0.5, **common)
     return Task(kind=DRAM_READ, stream=stream, tile_bytes=(rng.choice([64, 500]),),
                 group=rng.choice(["", "rows", "columns", "all"]), **common)  # fmt: skip
 
 
 def _store(rng, tiles, common):
-    return Task(kind=DRAM_WRITE, stream="store", tile_bytes=_uneven(rng, tiles), **common)
+    return Task(kind=DRAM_WRITE, stream="store", tile_bytes=_uneven(rng, tiles), together=rng.random() < 0.5, **common)
 
 
 def _uneven(rng, tiles):

@@ -6,40 +6,16 @@ import pytest
 
 import hecasim
 from hecasim.parallel import METHODS
-from hecasim.results.breakdown import critical_path
 from hecasim.run import build_trace
-from hecasim.sim import recurrence, replay
+from hecasim.sim import replay
 from hecasim.specs import load_model, load_package, load_plan
+from tests.sim.equality import assert_same
 from tests.tiny import tiny_inputs
-
-
-@pytest.fixture(autouse=True)
-def compute_the_smallest_collectives(monkeypatch):
-    """On four tiles events are as quick: here collectives are computed all the same, and both ways of skipping meet."""
-    monkeypatch.setattr(recurrence, "LEAST_TRANSFERS", 0)
 
 
 def both_engines(package, model, plan, rooms=None):
     trace = build_trace(package, model, plan)
-    return replay(trace, package, fold=False, rooms=rooms), replay(trace, package, fold=True, rooms=rooms)
-
-
-def assert_same(plain, fast, *, one_chain=True):
-    """All numbers; the critical path only where *one_chain* of tasks decides every period.
-
-    Where several chains alternate, a folded run follows one period's chain through all that it skips: known, open.
-    """
-    assert fast.step_ps == plain.step_ps
-    assert fast.tasks == plain.tasks
-    assert fast.happenings == plain.happenings
-    assert fast.lanes == plain.lanes
-    assert fast.layers == plain.layers
-    assert not one_chain or critical_path(fast) == critical_path(plain)
-    assert fast.core_wait_ps == plain.core_wait_ps
-    assert fast.sram_wait_ps == plain.sram_wait_ps
-    assert fast.sram_peaks == plain.sram_peaks
-    for one, other in zip(plain.tiles, fast.tiles, strict=True):
-        assert (one.spent, one.hidden) == (other.spent, other.hidden)
+    return replay(trace, package, engine="plain", rooms=rooms), replay(trace, package, rooms=rooms)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -60,8 +36,7 @@ def test_folding_changes_no_number_and_skips_bodies(tmp_path, method, overlap, s
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("kind", ["mesh", "torus"])
 @pytest.mark.parametrize("overlap", ["none", "micro_batch", "chunk"])
-def test_folding_and_recurrences_change_no_number_on_larger_rings(tmp_path, monkeypatch, method, kind, overlap):
-    monkeypatch.undo()  # as users have it
+def test_folding_and_claims_change_no_number_on_larger_rings(tmp_path, method, kind, overlap):
     package, _, plan = tiny_inputs(tmp_path, method=method, overlap=overlap, micro_batch=1)
     package = load_package(package, {"topology.kind": kind, "topology.rows": "4", "topology.columns": "4"})
     model = load_model(tmp_path / "model.yaml", {"layers": "3"})
@@ -95,7 +70,7 @@ def test_folding_changes_no_number_on_uneven_and_narrow_packages(tmp_path, chang
 def test_folding_skips_bodies_also_with_a_shared_port_and_sums_on_the_core(tmp_path, overlap, changes):
     package, model, plan = tiny_inputs(tmp_path, method="hecaton", overlap=overlap, micro_batch=1, token_tile=32)
     plain, fast = both_engines(load_package(package, changes), load_model(model, {"layers": "8"}), plan)
-    assert_same(plain, fast, one_chain=overlap != "chunk")
+    assert_same(plain, fast)
     assert fast.folded_bodies > 0
 
 

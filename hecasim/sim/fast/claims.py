@@ -41,6 +41,7 @@ def claim(w, r, flight_number):
             lane.owned_until = clock.now + results[outcome.lanes + COUNTS * place + 5]
             lane.place = place
     clock.happenings += outcome.happenings
+    w.run[0].claimed += 1
     at(w, clock.now + results[outcome.ends + results[outcome.order]], LEAVES, flight_number)
     return True
 
@@ -159,6 +160,7 @@ def play_disturbed(w, r):
     run = w.run[0]
     for place in range(run.disturbed):
         materialise(w, r, w.disturbed[place])
+    run.disturbances += run.disturbed
     run.disturbed = 0
 
 

@@ -135,6 +135,7 @@ class Engine:
         log.close(self.offset_ps)
         self.rows.mark()
         log.happenings = int(memory.clock[0]["happenings"])
+        log.claimed, log.disturbances = int(state["claimed"]), int(state["disturbances"])
         lanes = memory.lanes
         for spec, lane in zip(self.tables.wiring.lanes, lanes, strict=True):
             log.lanes.append(LaneCount(

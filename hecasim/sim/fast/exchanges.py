@@ -63,10 +63,11 @@ def send_ring(w, flight, row, pattern, pattern_number, position, step):
     """A member's message of a step to the next one in the ring."""
     lists, edge = w.lists, pattern.edges + 2 * position
     extra = pattern.extra_ps if step < pattern.reduce_steps else ZERO
+    following = position + 1 if position + 1 < pattern.count else ZERO
     send(
         w, row, lists[edge], lists[edge + 1], pattern.size, COLLECTIVE_STREAM, TO_EXCHANGE, flight, pattern_number,
         step * pattern.count + position, step, pattern.number * w.sizes[pattern.size].count,
-        lists[pattern.members + position], extra,
+        name_of(w, pattern, position, following), extra,
     )  # fmt: skip
 
 
@@ -81,8 +82,15 @@ def send_message(w, flight, row, pattern, pattern_number, number):
     edge = pattern.edges + 2 * message.edge
     send(
         w, row, lists[edge], lists[edge + 1], size, COLLECTIVE_STREAM, TO_EXCHANGE, flight, pattern_number,
-        number, message.step, pattern.number * w.sizes[size].count, lists[pattern.members + message.source], extra,
+        number, message.step, pattern.number * w.sizes[size].count,
+        name_of(w, pattern, message.source, message.target), extra,
     )  # fmt: skip
+
+
+@compiled
+def name_of(w, pattern, source, target):
+    """What tells messages of one step apart: the tiles of their sender and receiver."""
+    return w.lists[pattern.members + source] * w.run[0].tiles + w.lists[pattern.members + target]
 
 
 @compiled

@@ -7,7 +7,7 @@ whatever only adds up. Two different states would have to agree in 128 bits to b
 
 import numpy as np
 
-from hecasim.sim.fast.jit import compiled
+from hecasim.sim.fast.jit import compiled, entry
 from hecasim.sim.fast.lanes import release
 from hecasim.sim.fast.tables import CLAIMED, COMPUTED, DISTURBED, LEAVES, REACHES, ROUSES, STREAMS, WHAT_BITS
 from hecasim.sim.fast.times import pass_to
@@ -27,7 +27,7 @@ def stir(mixed, value, factor):
     return mixed ^ (mixed >> 29) ^ (mixed << 21)
 
 
-@compiled
+@entry
 def fingerprint(w, sums):
     """Write the two sums of the present state into *sums*."""
     now, base = w.clock[0].now, w.run[0].next_body

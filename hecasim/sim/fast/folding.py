@@ -109,7 +109,8 @@ class Folder:
             rows = memory.rows[slot * per_body : (slot + 1) * per_body]
             count = int(memory.kinds["count"][memory.slots["kind"][slot]])
             for number in np.nonzero(rows["left"][:count])[0].tolist():
-                found[index, number, 0], found[index, number, 1] = int(rows["cause"][number]), int(rows["earlier"][number])
+                found[index, number, 0] = int(rows["cause"][number])
+                found[index, number, 1] = int(rows["earlier"][number])
         return found
 
     def _remember(self, state: State, here: Boundary) -> None:
@@ -204,7 +205,7 @@ class Folder:
         memory, clock, run = self.engine.memory, self.engine.memory.clock, self.engine.memory.run
         lanes, tiles = memory.lanes, memory.tiles
         return [
-            clock["happenings"], run["tasks"],
+            clock["happenings"], run["tasks"], run["claimed"], run["disturbances"],
             *(lanes[name] for name in ("busy_ps", "bytes_carried", "wait_ps", "segments")),
             *(tiles[name] for name in ("busy_ps", "wait_ps", "admission_ps")),
             memory.spent, memory.hidden,
@@ -216,5 +217,5 @@ class Folder:
     def _add(self, growth: Numbers) -> None:
         place = 0
         for part in self._parts():
-            part += growth[place : place + part.size].reshape(part.shape)
+            part[...] += growth[place : place + part.size].reshape(part.shape)
             place += part.size

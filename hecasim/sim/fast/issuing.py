@@ -1,10 +1,10 @@
 """The issue of a body: its tasks are in flight from now on, each waiting on every tile for what has not ended there."""
 
 from hecasim.sim.fast.ending import body_led, may_start
-from hecasim.sim.fast.jit import compiled
+from hecasim.sim.fast.jit import compiled, entry
 
 
-@compiled
+@entry
 def issue(w, slot_number, index, kind_number, first_micro):
     """Let body *index* of a kind begin in a slot that is free."""
     run, slot, kind = w.run[0], w.slots[slot_number], w.kinds[kind_number]
@@ -40,13 +40,18 @@ def clear_row(w, number, task):
     row.cause = -1
     row.earlier = -1
     row.outside = -1
-    w.waits[number, :] = w.tasks[task].waits
-    w.done[number, :] = 0
-    w.started[number, :] = -1
-    w.stage[number, :] = 0
-    w.owed[number, :] = 0
-    w.parked[number, :] = -1
-    w.ready[number, :] = 0
+    waits, done, started, stage, owed, parked = w.waits, w.done, w.started, w.stage, w.owed, w.parked
+    own_waits = w.tasks[task].waits
+    for tile in range(w.run[0].tiles):
+        waits[number, tile] = own_waits
+        done[number, tile] = 0
+        started[number, tile] = -1
+        stage[number, tile] = 0
+        owed[number, tile] = 0
+        parked[number, tile] = -1
+    ready = w.ready
+    for channel in range(ready.shape[1]):
+        ready[number, channel] = 0
     for flight in range(number * groups, (number + 1) * groups):
         flights[flight].joined = 0
         flights[flight].mode = 0

@@ -48,12 +48,21 @@ CACHE = _cache_folder()
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """*function*, compiled when it is first called, and not again until a source here changes."""
+    """*function*, compiled when it is first called, and not again until a source here changes; for compiled callers."""
+    return _jit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, no_rewrites=True)
+
+
+def entry(function: Callable[..., Any]) -> Any:
+    """The same for a function that Python calls: its arguments are unpacked and its answer is packed."""
+    return _jit(function, no_cfunc_wrapper=True)
+
+
+def _jit(function: Callable[..., Any], **options: Any) -> Any:
     if CACHE is None:
-        return numba.njit(error_model="numpy")(function)
+        return numba.njit(error_model="numpy", **options)(function)
     before = config.CACHE_DIR
     config.CACHE_DIR = str(CACHE)
     try:
-        return numba.njit(cache=True, error_model="numpy")(function)
+        return numba.njit(cache=True, error_model="numpy", **options)(function)
     finally:
         config.CACHE_DIR = before

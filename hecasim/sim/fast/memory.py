@@ -81,7 +81,7 @@ class Memory:
     def _make_tiles(self) -> None:
         tiles, kinds = self.tile_count, len(BUFFERS)
         records = np.zeros(tiles, dtype=tables.TILE)
-        for name in ("job", "ready", "waiting"):
+        for name in ("job", "ready", "waiting", "opened"):
             records[name] = -1
         records["port"] = self.fixed.shared_port
         self.arrays |= {

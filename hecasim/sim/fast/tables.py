@@ -16,7 +16,7 @@ import numpy as np
 from numba.core import types
 from numba.experimental import structref
 
-from hecasim.sim.fast.jit import compiled
+from hecasim.sim.fast.jit import entry
 
 STREAMS = 5
 """Of traffic on a lane: those of `hecasim.trace.task.STREAMS`, and the core's own at a shared port."""
@@ -88,7 +88,7 @@ EVENT = _record("time what")
 TILE = _record(
     "busy job free_at operands_left starved ready asking busy_ps wait_ps port"
     " weights activations total total_peak entering admission_ps waiting"
-    " computing exchanging moving phase last since"
+    " computing exchanging moving phase opened last since"
 )
 CLOCK = _record("now agenda lanes_asked cores_asked happenings free")
 """`free`: lanes carry everybody at once."""
@@ -96,7 +96,7 @@ RUN = _record(
     "segments free_segment jobs free_job entrants free_entrant outsiders free_outsider parkings free_parking"
     " starts notes spans causes disturbed entering"
     " tasks end_ps last_cause ended_body ended_number gate_cause gate_body gate_number gate_ps"
-    " led next_body bodies issue_due boundary_due refusals keep_spans shown_tiles tiles per_body groups short"
+    " led next_body bodies issue_due boundary_due refusals claimed disturbances keep_spans shown_tiles tiles per_body groups short"
 )
 
 SHARED = (
@@ -140,7 +140,7 @@ class World(structref.StructRefProxy):  # type: ignore[misc]
 structref.define_proxy(World, WorldType, list(FIELDS))
 
 
-@compiled
+@entry
 def make_world(
     run, segments, flights, slots, rows, waits, done, started, stage, owed, counters, tiles, levels, peaks, crests,
     spent, hidden, causes, jobs, entrants, outsiders, starts, notes, spans, parkings, parked, ready, led, outcomes,

@@ -6,6 +6,7 @@ from hecasim.sim.fast.jit import compiled
 
 COMPUTING, EXCHANGING, MOVING = np.int64(0), np.int64(1), np.int64(2)
 BUBBLE = np.int64(3)
+ONE = np.int64(1)
 
 
 @compiled
@@ -35,7 +36,9 @@ def open_phase(w, number, phase):
     now, tile = w.clock[0].now, w.tiles[number]
     pass_to(w, number, now)
     tile.since = now
-    tile.phase = phase
+    if now > tile.opened or phase > tile.phase:
+        tile.phase = phase
+        tile.opened = now
 
 
 @compiled
@@ -55,12 +58,12 @@ def count_activity(w, number, activity, change):
 @compiled
 def begin_activity(w, number, activity, phase):
     """A task starts; loads and stores do not open a phase."""
-    count_activity(w, number, activity, np.int64(1))
     if activity != MOVING:
-        w.tiles[number].phase = phase
+        open_phase(w, number, phase)
+    count_activity(w, number, activity, ONE)
 
 
 @compiled
 def end_activity(w, number, activity):
     """A task ends."""
-    count_activity(w, number, activity, np.int64(-1))
+    count_activity(w, number, activity, -ONE)
