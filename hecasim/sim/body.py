@@ -14,7 +14,7 @@ from hecasim.trace.play import Body
 class BodyRun:
     """A live body: what every tile still waits for."""
 
-    __slots__ = ("causes", "compiled", "done", "earlier", "first", "flights", "index", "leading", "left", "outside",
+    __slots__ = ("causes", "compiled", "done", "earlier", "first", "flights", "index", "leading", "left", "lowered", "outside",
                  "place", "started", "tasks_left", "waits")  # fmt: skip
 
     def __init__(self, index: int, place: Body, compiled: CompiledKind, tiles: int) -> None:
@@ -30,9 +30,23 @@ class BodyRun:
         self.first = [-1] * count
         self.outside: list[list[tuple[BodyRun, int]]] = [[] for _ in range(count)]
         self.flights: dict[int, Any] = {}
+        self.lowered: list[tuple[int, tuple[int, int], int, Cause | None]] = [(-1, (-1, -1), -1, None)] * count
+        """Of what each task waits for, the last end: its picosecond, (body, task), when that was let, and why."""
         self.causes: list[Cause | None] = [None] * count
         self.earlier: list[Cause | None] = [None] * count
         """What they were before the picosecond in which they became what they are."""
+
+    def let(self, task: int, now: int, before: Cause | None, by: tuple[int, int]) -> None:
+        """Something that a task waits for ends on some tile: of several in one picosecond, the last in the trace counts.
+
+        Nothing depends on which of them is heard of first.
+        """
+        heard = (now, by, before.released_ps if before else -1)
+        if heard > self.lowered[task][:3]:
+            self.lowered[task] = (*heard, before)
+            cause = self.causes[task]
+            if cause is not None and cause.released_ps == now:
+                cause.before = before
 
     def cause(self, task: int, began: int, now: int) -> Cause | None:
         """Why a task has ended on a tile where it began at *began*: not because other tiles can start it only now."""

@@ -121,6 +121,8 @@ def _count(log: Log, hardware: Hardware) -> None:
         )
     log.core_wait_ps = sum(core.wait_ps for core in hardware.cores)
     log.sram_wait_ps = sum(sram.wait_ps for sram in hardware.srams)
+    for sram in hardware.srams:
+        sram.take_peaks()
     log.sram_peak_bytes = max(sram.total_peak for sram in hardware.srams)
     for sram in hardware.srams:
         for kind, peak in sram.peak.items():

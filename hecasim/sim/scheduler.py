@@ -106,15 +106,17 @@ class Scheduler:
                     if not done[tile]:
                         waits[tile] += 1
         for task, waits in enumerate(run.waits):
-            for tile in range(tiles):
-                if not waits[tile] and not compiled.waits[task]:
-                    self._start(run, task, tile, self._gate, self._gate_by)
+            if not compiled.waits[task]:
+                run.let(task, self.clock.now, self._gate, self._gate_by)
+                for tile in range(tiles):
+                    if not waits[tile]:
+                        self._start(run, task, tile)
         if not compiled.leading:
             self._body_led(index)
 
     # --- starting ---------------------------------------------------------------------------------------------
 
-    def _start(self, run: BodyRun, task: int, tile: int, cause: Cause | None, by: tuple[int, int]) -> None:
+    def _start(self, run: BodyRun, task: int, tile: int) -> None:
         now = self.clock.now
         compiled = run.compiled.tasks[task]
         spec = compiled.spec
@@ -122,9 +124,8 @@ class Scheduler:
         if known is None or now > known.released_ps:
             label = kind_label(run.compiled.kind, spec)
             run.earlier[task] = known
-            run.causes[task] = Cause(label, CLASSES[compiled.kind].removeprefix("exposed_"), now, cause, by)
-        elif by >= known.by:
-            known.also(cause, by)
+            resource = CLASSES[compiled.kind].removeprefix("exposed_")
+            run.causes[task] = Cause(label, resource, now, run.lowered[task][3])
         sram = self.hardware.srams[tile]
         if compiled.space is not None:
             sram.ask(Entrant(run, task, tile, spec, compiled.space, now))
@@ -224,15 +225,18 @@ class Scheduler:
         run.left[task] -= 1
         cause, by = run.cause(task, began, now), (run.index, task)
         for reader in compiled.tasks[task].readers:
-            left = run.waits[reader][tile] = run.waits[reader][tile] - 1
-            if not left:
-                self._start(run, reader, tile, cause, by)
+            self._lower(run, reader, tile, cause, by)
         for later, reader in run.outside[task]:
-            left = later.waits[reader][tile] = later.waits[reader][tile] - 1
-            if not left:
-                self._start(later, reader, tile, cause, by)
+            self._lower(later, reader, tile, cause, by)
         if not run.left[task]:
             self._task_ended(run, task, now)
+
+    def _lower(self, run: BodyRun, task: int, tile: int, cause: Cause | None, by: tuple[int, int]) -> None:
+        """One thing less to wait for."""
+        run.let(task, self.clock.now, cause, by)
+        left = run.waits[task][tile] = run.waits[task][tile] - 1
+        if not left:
+            self._start(run, task, tile)
 
     def _task_ended(self, run: BodyRun, task: int, now: int) -> None:
         """A task has ended on every tile."""

@@ -59,28 +59,42 @@ class Sram(Station):
         self.held = [0, 0]
         """Bytes taken of each pool."""
         self.total = self.total_peak = 0
+        self._changed_at = 0
+        """When levels last changed: how they stand when that picosecond is over counts for the peaks."""
         self.waiting: list[Entrant] = []
         self.entering = False
         self.wait_ps = 0
 
     def take(self, buffers: tuple[Buffer, ...]) -> None:
         """Occupy space when a task starts."""
+        self.look()
         for kind, size_bytes in buffers:
-            level = self.level[kind] = self.level.get(kind, 0) + size_bytes
+            self.level[kind] = self.level.get(kind, 0) + size_bytes
             self.held[POOLS[kind]] += size_bytes
             self.total += size_bytes
-            if level > self.peak.get(kind, 0):
-                self.peak[kind] = level
-        self.total_peak = max(self.total_peak, self.total)
 
     def give(self, buffers: tuple[Buffer, ...]) -> None:
         """Free space when a task has ended; whoever waits for some is looked at again."""
+        self.look()
         for kind, size_bytes in buffers:
             self.level[kind] = self.level.get(kind, 0) - size_bytes
             self.held[POOLS[kind]] -= size_bytes
             self.total -= size_bytes
         if self.waiting:
             self.clock.enter(self)
+
+    def look(self) -> None:
+        """Take the levels for the peaks, if the picosecond in which they last changed is over."""
+        if self.clock.now > self._changed_at:
+            self._changed_at = self.clock.now
+            self.take_peaks()
+
+    def take_peaks(self) -> None:
+        """The present levels count."""
+        for kind, level in self.level.items():
+            if level > self.peak.get(kind, 0):
+                self.peak[kind] = level
+        self.total_peak = max(self.total_peak, self.total)
 
     def ask(self, entrant: Entrant) -> None:
         """A task is ready and needs space."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hecasim.sim.lane import segments_of
+from hecasim.sim.lane import segments_of, serialisation_ps
 from hecasim.units import PS_PER_S
 from tests.sim.parts import Sink, fresh, lanes, send
 
@@ -54,7 +54,7 @@ def test_segments_take_exactly_as_long_as_their_message(size, segment, rate):
     (lane,) = lanes(clock, 1)
     lane.rate = min(rate, PS_PER_S)  # at most a byte a picosecond: no segment is rounded up to one
     whole = -(-size * PS_PER_S // lane.rate)
-    assert sum(lane.serialisation_ps(span) for span in segments_of(size, segment)) == whole
+    assert sum(serialisation_ps(span, lane.rate) for span in segments_of(size, segment)) == whole
 
 
 def test_one_stream_is_first_come_first_served():

@@ -8,7 +8,7 @@ from hecasim.mapping.buffers import Buffer
 from hecasim.run import simulate
 from hecasim.sim import replay
 from hecasim.specs import load_model, load_package
-from hecasim.trace.task import LOOK_AHEAD_BODIES, After
+from hecasim.trace.task import After
 from tests.sim.parts import collective, compute, oracle, trace_of
 from tests.tiny import tiny_inputs
 
@@ -40,13 +40,13 @@ def test_tiles_wait_only_for_themselves():
     assert second == {0: 2 * US, 1: US}
 
 
-def test_a_body_is_issued_when_the_one_a_look_ahead_before_has_ended():
-    bodies = [[compute(0, MICRO)]] + [[collective(0, "ring.all_gather", 64)]] * (LOOK_AHEAD_BODIES + 1)
-    trace = trace_of(1, 2, bodies)
+@pytest.mark.parametrize("lead", [1, 2, 7])
+def test_a_body_is_issued_when_the_one_a_look_ahead_before_has_ended(lead):
+    bodies = [[compute(0, MICRO)]] + [[collective(0, "ring.all_gather", 64)]] * 9
+    trace = trace_of(1, 2, bodies, lead=lead)
     log = replay(trace, oracle(1, 2), keep_spans=True)
-    starts = sorted({span.start_ps for span in log.spans if span.label.startswith("ring")})
-    assert starts[0] == 0
-    assert sum(start < US for start in starts) <= LOOK_AHEAD_BODIES
+    starts = [span.start_ps for span in log.spans if span.label.startswith("ring") and not span.tile]
+    assert sum(start < US for start in starts) == lead
     assert log.step_ps >= US
 
 

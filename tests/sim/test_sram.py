@@ -12,9 +12,10 @@ from hecasim.mapping.sram import rooms_of
 from hecasim.results.breakdown import waits_s
 from hecasim.run import simulate
 from hecasim.sim import replay
-from hecasim.sim.sram import Entrant, Sram, new_space
+from hecasim.sim.sram import Entrant, Sram
 from hecasim.specs import load_package
 from hecasim.trace import build_trace
+from hecasim.trace.space import new_space
 from hecasim.trace.task import After
 from tests.sim.parts import NS, compute, fresh, oracle, trace_of
 from tests.sim.test_memory import DRAM_READ, EDGE, dram

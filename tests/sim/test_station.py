@@ -18,9 +18,11 @@ def test_sram_returns_to_zero_when_everything_is_given_back():
 
 def test_the_peak_of_all_is_not_the_sum_of_the_peaks_of_each():
     sram = Sram(fresh(), "sram 0")
-    sram.take((Buffer("weights", 100),))
-    sram.give((Buffer("weights", 100),))
-    sram.take((Buffer("activations", 70),))
+    for now, change, buffer in ((0, sram.take, Buffer("weights", 100)), (5, sram.give, Buffer("weights", 100)),
+                                (5, sram.take, Buffer("activations", 70))):  # fmt: skip
+        sram.clock.now = now
+        change((buffer,))
+    sram.take_peaks()
     assert sram.peak == {"weights": 100, "activations": 70}
     assert sram.total_peak == 100
 

@@ -6,19 +6,43 @@ itself by way of others.
 
 from hecasim.sim.fast.jit import compiled
 from hecasim.sim.fast.rooms import give
+from hecasim.sim.fast.tables import NONE
 
 
 @compiled
-def may_start(w, row, tile, cause, body, number):
+def may_start(w, row, tile):
     """All that a task waits for has ended on this tile."""
     run = w.run[0]
     start = w.starts[run.starts]
     run.starts += 1
     start.row = row
     start.tile = tile
-    start.cause = cause
-    start.body = body
-    start.number = number
+
+
+@compiled
+def let(w, row, before, body, number):
+    """Something that a task waits for ends on some tile: of several in one picosecond, the last in the trace counts.
+
+    Nothing depends on which of them is heard of first.
+    """
+    now, causes = w.clock[0].now, w.causes
+    if now == row.lowered_ps and not (
+        later(body, number, row.body, row.number)
+        or (body == row.body and number == row.number and released(causes, before) > released(causes, row.before))
+    ):
+        return
+    row.lowered_ps = now
+    row.before = before
+    row.body = body
+    row.number = number
+    if row.cause >= 0 and causes[row.cause].released_ps == now:
+        causes[row.cause].before = before
+
+
+@compiled
+def released(causes, number):
+    """When the task of a cause was let; -1 for none."""
+    return causes[number].released_ps if number >= 0 else NONE
 
 
 @compiled
@@ -53,8 +77,9 @@ def lower(w, row, tile, cause, body, number):
     """One thing less to wait for."""
     waits = w.waits[row, tile] - 1
     w.waits[row, tile] = waits
+    let(w, w.rows[row], cause, body, number)
     if not waits:
-        may_start(w, row, tile, cause, body, number)
+        may_start(w, row, tile)
 
 
 @compiled

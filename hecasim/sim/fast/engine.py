@@ -137,15 +137,17 @@ class Engine:
         log.happenings = int(memory.clock[0]["happenings"])
         log.claimed, log.disturbances = int(state["claimed"]), int(state["disturbances"])
         lanes = memory.lanes
-        for spec, lane in zip(self.tables.wiring.lanes, lanes, strict=True):
+        specs = self.tables.wiring.lanes
+        for spec, lane in zip(specs, lanes[: len(specs)], strict=True):
             log.lanes.append(LaneCount(
                 spec.name, spec.kind, int(lane["bytes_carried"]), int(lane["busy_ps"]), int(lane["wait_ps"]),
                 int(lane["segments"]),
             ))  # fmt: skip
         log.core_wait_ps = int(memory.tiles["wait_ps"].sum())
         log.sram_wait_ps = int(memory.tiles["admission_ps"].sum())
-        log.sram_peak_bytes = int(memory.tiles["total_peak"].max())
-        peaks = memory.peaks.max(axis=0)
+        tiles = memory.tiles
+        log.sram_peak_bytes = int(np.maximum(tiles["total_peak"], tiles["total"]).max())
+        peaks = np.maximum(memory.peaks, memory.levels).max(axis=0)
         log.sram_peaks = {kind: int(peak) for kind, peak in zip(BUFFERS, peaks, strict=True) if peak}
         folds = self.folder.folds if self.folder else []
         log.folded_bodies = self.folder.skipped_bodies if self.folder else 0

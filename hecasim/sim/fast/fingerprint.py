@@ -9,6 +9,7 @@ import numpy as np
 
 from hecasim.sim.fast.jit import compiled, entry
 from hecasim.sim.fast.lanes import release
+from hecasim.sim.fast.rooms import take_peaks
 from hecasim.sim.fast.tables import CLAIMED, COMPUTED, DISTURBED, LEAVES, REACHES, ROUSES, STREAMS, WHAT_BITS
 from hecasim.sim.fast.times import pass_to
 
@@ -41,7 +42,7 @@ def fingerprint(w, sums):
 
 @compiled
 def book_what_is_past(w, now):
-    """Lanes whose claim is over for all but the books, and time that has passed on every tile."""
+    """Lanes whose claim is over for all but the books, time that has passed on every tile, and its levels."""
     lanes = w.lanes
     for number in range(len(lanes)):
         lane = lanes[number]
@@ -49,6 +50,7 @@ def book_what_is_past(w, now):
             release(w, lane)
     for number in range(w.run[0].tiles):
         pass_to(w, number, now)
+        take_peaks(w, number)
 
 
 @compiled

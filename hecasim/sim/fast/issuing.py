@@ -1,6 +1,6 @@
 """The issue of a body: its tasks are in flight from now on, each waiting on every tile for what has not ended there."""
 
-from hecasim.sim.fast.ending import body_led, may_start
+from hecasim.sim.fast.ending import body_led, let, may_start
 from hecasim.sim.fast.jit import compiled, entry
 
 
@@ -23,9 +23,10 @@ def issue(w, slot_number, index, kind_number, first_micro):
     for number in range(kind.count):
         row = first + number
         if not w.tasks[kind.tasks + number].waits:
+            let(w, w.rows[row], run.gate_cause, run.gate_body, run.gate_number)
             for tile in range(run.tiles):
                 if not w.waits[row, tile]:
-                    may_start(w, row, tile, run.gate_cause, run.gate_body, run.gate_number)
+                    may_start(w, row, tile)
     if not slot.leading:
         body_led(w, index)
 
@@ -40,6 +41,7 @@ def clear_row(w, number, task):
     row.cause = -1
     row.earlier = -1
     row.outside = -1
+    row.lowered_ps = -1
     waits, done, started, stage, owed, parked = w.waits, w.done, w.started, w.stage, w.owed, w.parked
     own_waits = w.tasks[task].waits
     for tile in range(w.run[0].tiles):

@@ -7,29 +7,44 @@ from hecasim.sim.fast.jit import compiled
 def change(w, number, kind, size):
     """Bytes of one class of buffer are taken, or given back (less than 0)."""
     tile = w.tiles[number]
-    level = w.levels[number, kind] + size
-    w.levels[number, kind] = level
+    w.levels[number, kind] += size
     if w.pools[kind]:
         tile.activations += size
     else:
         tile.weights += size
     tile.total += size
-    if size > 0:
-        w.peaks[number, kind] = max(w.peaks[number, kind], level)
-        w.crests[number, kind] = max(w.crests[number, kind], level)
+
+
+@compiled
+def look(w, number):
+    """Take the levels for peaks and crests, if the picosecond in which they last changed is over."""
+    now, tile = w.clock[0].now, w.tiles[number]
+    if now > tile.changed_at:
+        tile.changed_at = now
+        take_peaks(w, number)
+
+
+@compiled
+def take_peaks(w, number):
+    """The present levels count; the crests of both pools and of the whole stand behind those of the classes."""
+    tile, levels, peaks, crests = w.tiles[number], w.levels, w.peaks, w.crests
+    last = crests.shape[1]
+    for kind in range(last - 3):
+        peaks[number, kind] = max(peaks[number, kind], levels[number, kind])
+        crests[number, kind] = max(crests[number, kind], levels[number, kind])
+    tile.total_peak = max(tile.total_peak, tile.total)
+    crests[number, last - 3] = max(crests[number, last - 3], tile.weights)
+    crests[number, last - 2] = max(crests[number, last - 2], tile.activations)
+    crests[number, last - 1] = max(crests[number, last - 1], tile.total)
 
 
 @compiled
 def take(w, number, task):
-    """Occupy space when a task starts; the crests of both pools and of the whole stand behind those of the classes."""
-    lists, crests, tile = w.lists, w.crests, w.tiles[number]
+    """Occupy space when a task starts."""
+    lists = w.lists
+    look(w, number)
     for place in range(task.takes, task.takes_end, 2):
         change(w, number, lists[place], lists[place + 1])
-    tile.total_peak = max(tile.total_peak, tile.total)
-    last = crests.shape[1]
-    crests[number, last - 3] = max(crests[number, last - 3], tile.weights)
-    crests[number, last - 2] = max(crests[number, last - 2], tile.activations)
-    crests[number, last - 1] = max(crests[number, last - 1], tile.total)
 
 
 @compiled
@@ -44,6 +59,7 @@ def give(w, number, task):
 def give_quietly(w, number, task):
     """Free space, and look at nobody."""
     lists = w.lists
+    look(w, number)
     for place in range(task.gives, task.gives_end, 2):
         change(w, number, lists[place], -lists[place + 1])
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from hecasim.sim.fast.claims import claim
 from hecasim.sim.fast.cores import make_ready, new_job
-from hecasim.sim.fast.ending import end_task, later
+from hecasim.sim.fast.ending import end_task
 from hecasim.sim.fast.exchanges import enter_stage
 from hecasim.sim.fast.jit import compiled
 from hecasim.sim.fast.lanes import send
@@ -22,7 +22,7 @@ def start_task(w, r, number):
     start = w.starts[number]
     row_number, tile = start.row, start.tile
     row = w.rows[row_number]
-    note_cause(w, row, start.cause, start.body, start.number)
+    note_cause(w, row)
     task = w.tasks[row.task]
     if task.space:
         wait_for_space(w, row_number, tile)
@@ -35,33 +35,18 @@ def start_task(w, r, number):
 
 
 @compiled
-def note_cause(w, row, before, body, number):
-    """Why the last tile of a task can start: of several tasks that let it in one picosecond, the last in the trace."""
-    now, causes = w.clock[0].now, w.causes
-    if row.cause < 0 or now > causes[row.cause].released_ps:
-        run = w.run[0]
-        cause = causes[run.causes]
-        cause.task = row.task
-        cause.released_ps = now
-        row.earlier = row.cause
-        row.cause = run.causes
-        run.causes += 1
-    else:
-        cause = causes[row.cause]
-        same = body == cause.body and number == cause.number
-        if not later(body, number, cause.body, cause.number) and not (
-            same and released(causes, before) > released(causes, cause.before)
-        ):
-            return
-    cause.before = before
-    cause.body = body
-    cause.number = number
-
-
-@compiled
-def released(causes, number):
-    """When the task of a cause was let; -1 for none."""
-    return causes[number].released_ps if number >= 0 else NONE
+def note_cause(w, row):
+    """The last tiles of a task so far can start: because of what was heard of last."""
+    now, run = w.clock[0].now, w.run[0]
+    if row.cause >= 0 and w.causes[row.cause].released_ps == now:
+        return
+    cause = w.causes[run.causes]
+    cause.task = row.task
+    cause.released_ps = now
+    cause.before = row.before
+    row.earlier = row.cause
+    row.cause = run.causes
+    run.causes += 1
 
 
 @compiled

@@ -57,7 +57,7 @@ SEGMENT = _record(
 )
 FLIGHT = _record("row schedule joined mode started_at leaver")
 SLOT = _record("index kind first_micro tasks_left leading alive")
-ROW = _record("task left first_ps cause earlier outside")
+ROW = _record("task left first_ps cause earlier outside lowered_ps before body number")
 TASK = _record(
     "kind activity phase stream leads in_place takes takes_end gives gives_end space weights activations"
     " readers readers_end waits outside outside_end amount operands table schedules party trees"
@@ -76,10 +76,10 @@ OUTCOME = _record("known ends order lanes happenings")
 FORK = _record("tile fill member branches branches_end")
 TREE = _record("route share source")
 PORT = _record("tiles tiles_end")
-CAUSE = _record("task released_ps before body number")
+CAUSE = _record("task released_ps before")
 JOB = _record("following row asked_ps duration_ps operands flight pattern message stage number step source position")
 ENTRANT = _record("following row tile ready_ps")
-START = _record("row tile cause body number")
+START = _record("row tile")
 NOTE = _record("slot task first_ps end_ps")
 SPAN = _record("slot task tile start_ps end_ps")
 PARKED = _record("following pattern message")
@@ -87,7 +87,7 @@ OUTSIDE = _record("following row")
 EVENT = _record("time what")
 TILE = _record(
     "busy job free_at operands_left starved ready asking busy_ps wait_ps port"
-    " weights activations total total_peak entering admission_ps waiting"
+    " weights activations total total_peak changed_at entering admission_ps waiting"
     " computing exchanging moving phase opened last since"
 )
 CLOCK = _record("now agenda lanes_asked cores_asked happenings free")
