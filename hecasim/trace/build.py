@@ -205,8 +205,10 @@ class _Assembly:
         key = (block, self.recent, written)
         if key not in self.updates:
             program = self.prepared.programs[block, "update"]
-            body = update_tasks(program, self.recent, written, self.lowering, self.prepared.plan)
-            self.updates[key] = (body,) if body else ()
+            buffer_bytes = self.prepared.package.chiplet.sram.weights_bytes
+            self.updates[key] = update_tasks(
+                program, self.recent, written, self.lowering, self.prepared.plan, buffer_bytes
+            )
         if self.updates[key]:
             self._play(Stop(block, "update", layer, 0), self.updates[key])
 
