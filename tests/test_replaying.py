@@ -101,7 +101,9 @@ def test_what_cannot_be_replayed_is_said(tmp_path):
     with pytest.raises(ConfigError, match="names no package"):
         package_of(trace_of(2, 2, [[compute(0, 10)]]), Path("x.jsonl"))
     trace = build_trace(*tiny_inputs(tmp_path))
-    with pytest.raises(ConfigError, match="written for tiny_2x2, which is not a shipped package"):
+    with pytest.raises(
+        ConfigError, match=r"written for tiny_2x2, which is neither a shipped package nor tiny_2x2\.yaml beside"
+    ):
         package_of(trace, Path("x.jsonl"))
     trace.about["inputs"]["plan"]["method"] = 7
     with pytest.raises(ConfigError, match=r"trace: about\.inputs: .*method"):

@@ -13,7 +13,7 @@ from hecasim.report import quantities as q
 from hecasim.units import PS_PER_S
 
 LEAST_NAME = 14
-CLASSES = (("compute", "compute_s"), ("exposed NoP", "exposed_nop_s"), ("exposed DRAM", "exposed_dram_s"))
+CLASSES = (("compute\n", "compute_s"), ("exposed\nNoP ", "exposed_nop_s"), ("exposed\nDRAM ", "exposed_dram_s"))
 
 
 def replay_table(rows: Sequence[dict[str, Any]], *, notes: bool = True) -> list[RenderableType]:
@@ -42,11 +42,11 @@ def replay_table(rows: Sequence[dict[str, Any]], *, notes: bool = True) -> list[
 
 
 def _columns(done: Sequence[dict[str, Any]]) -> list[tuple[str, list[str]]]:
-    headings = ["step", *(heading for heading, _ in CLASSES)]
+    headings = ["step\n", *(heading for heading, _ in CLASSES)]
     seconds = [[row["step_time_ps"] / PS_PER_S, *(row["breakdown"][key] for _, key in CLASSES)] for row in done]
     unit, texts = q.in_one_unit([time for times in seconds for time in times], "s", q.SMALL)
     columns = (texts[at :: len(headings)] for at in range(len(headings)))
-    made = [(f"{heading} ({unit})", list(column)) for heading, column in zip(headings, columns, strict=True)]
+    made = [(f"{heading}({unit})", list(column)) for heading, column in zip(headings, columns, strict=True)]
     made.append(("HFU", [q.share(row["hfu"]) for row in done]))
     unit, texts = q.in_one_unit([row["energy_j"]["total"] for row in done], "J", q.ENERGY)
-    return [*made, (f"energy ({unit})", texts)]
+    return [*made, (f"energy\n({unit})", texts)]
