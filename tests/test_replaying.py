@@ -17,6 +17,7 @@ from hecasim.trace import build_trace
 from hecasim.trace.file import read, write
 from tests.sim.parts import collective, compute, oracle, trace_of
 from tests.tiny import tiny_inputs
+from tests.trace.test_mixture import inputs
 
 TRACES = Path(__file__).parents[1] / "traces"
 CHOICES = list(itertools.product(METHODS, ("fused", "layerwise", "reload_weights"), ("none", "micro_batch", "chunk")))
@@ -38,6 +39,18 @@ def test_a_written_trace_replays_to_the_same_document(tmp_path, method, schedule
     assert without_host(replay_trace(trace, inputs[0])) == without_host(fast)
     if overlap == "micro_batch":
         assert replay_trace(trace, inputs[0], engine="plain")["step_time_ps"] == fast["step_time_ps"]
+
+
+@pytest.mark.parametrize(("attention", "dense_first"), [(1, 0), (2, 0), (4, 1)])
+@pytest.mark.parametrize(("copies", "point"), [("per_expert", "attention"), ("per_chiplet", "switch")])
+def test_a_mixture_of_experts_replays_to_the_same_document(tmp_path, attention, dense_first, copies, point):
+    package, model, plan = inputs(attention, dense_first, dispatch_copies=copies, dispatch_point=point)
+    write(build_trace(package, model, plan), tmp_path / "step.jsonl")
+    trace = read(tmp_path / "step.jsonl")
+    run = simulate(package, model, plan)
+    assert without_host(replay_trace(trace, package)) == without_host(run)
+    plain = replay_trace(trace, package, engine="plain")
+    assert (plain["step_time_ps"], plain["tile_time_ps"]) == (run["step_time_ps"], run["tile_time_ps"])
 
 
 @pytest.mark.parametrize("overlap", ["none", "micro_batch", "chunk"])
