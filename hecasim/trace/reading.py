@@ -152,4 +152,5 @@ class _Tasks:
             raise Fault("", f"more than {LARGEST_ROWS} numbers in rows per tile")
         if len(self.pool) > LARGEST_POOL:
             self.pool.clear()
-        return self.pool.setdefault(task, task)
+        self.pool[task] = task
+        return task
