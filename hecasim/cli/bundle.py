@@ -35,9 +35,9 @@ def bundle(
         with Store.open(folder, read_only=True) as store:
             files = _sweep(store)
     else:
-        from hecasim import __version__
+        from hecasim.sweep.code import code_version
 
-        files = report.run_files(folder, _script("rerun_step.py"), __version__)
+        files = report.run_files(folder, _script("rerun_step.py"), code_version())
     file = out or folder.resolve().with_name(f"{folder.resolve().name}.zip")
     with whole_file(file, force=force) as partial:
         partial.write_bytes(report.zipped(files))
@@ -67,7 +67,11 @@ def _sweep(store: "Store") -> dict[str, str]:
         csv = Path(place) / "rows.csv"
         write_csv(*table(store), csv)
         return sweep_files(
-            rows, about, csv.read_text(encoding="utf-8"), _script("rerun_rows.py"), str(about["version"])
+            rows,
+            about,
+            csv.read_text(encoding="utf-8"),
+            _script("rerun_rows.py"),
+            str(about.get("code", about["version"])),
         )
 
 

@@ -24,7 +24,8 @@ def same(row: dict[str, Any]) -> bool:
 
 def main() -> int:
     """Run, compare, say so."""
-    lines = (Path(__file__).resolve().parent / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    here = Path(__file__).resolve().parent
+    lines = (here / "rows.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
         differ = [row["number"] for row, equal in zip(rows, pool.map(same, rows), strict=True) if not equal]
@@ -34,7 +35,18 @@ def main() -> int:
         if differ
         else f"{len(rows)} rows, every byte is the same\n"
     )
+    if differ:
+        tell_version(here)
     return CHECK_FAILED if differ else 0
+
+
+def tell_version(here: Path) -> None:
+    """Say so where another hecasim runs here than the one that made the bundle."""
+    from hecasim.sweep.code import code_version
+
+    made = (here / "VERSION").read_text(encoding="utf-8").strip()
+    if made != code_version():
+        sys.stdout.write(f"the bundle was made by hecasim {made}; this is hecasim {code_version()}\n")
 
 
 if __name__ == "__main__":
