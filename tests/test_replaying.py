@@ -4,16 +4,17 @@ import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hecasim import load_package
+from hecasim import load_model, load_package, load_plan
 from hecasim.errors import ConfigError, InfeasiblePlan, Stalled
 from hecasim.parallel import METHODS
 from hecasim.replaying import package_of, read_trace, replay_trace
 from hecasim.run import simulate
-from hecasim.trace import build_trace
+from hecasim.trace import After, build_trace
 from hecasim.trace.file import read, write
 from tests.sim.parts import collective, compute, oracle, trace_of
 from tests.tiny import tiny_inputs
@@ -125,6 +126,21 @@ def test_what_cannot_be_replayed_is_said(tmp_path):
         read_trace(tmp_path)
 
 
+MEASURED = (
+    "import json, resource, sys; from hecasim.replaying import package_of, replay_trace; "
+    "from hecasim.trace.file import read; trace = read(sys.argv[1]); "
+    "result = replay_trace(trace, package_of(trace, sys.argv[1]), engine=sys.argv[2]); "
+    "print(json.dumps([result['step_time_ps'], result['simulation']['tasks'], "
+    "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))"
+)
+"""A program that replays a trace and says step, tasks and the most memory it had in KiB."""
+
+
+def measured(file, engine="fast"):
+    words = [sys.executable, "-c", MEASURED, file, engine]
+    return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+
 def test_a_million_tasks_replay_in_bounded_memory(tmp_path):
     """One body of three tasks, 3 x 111,112 times: read and replayed by a process of its own, below 500 MiB."""
     lines = (TRACES / "by_hand_8x8.jsonl").read_text().splitlines()
@@ -132,15 +148,31 @@ def test_a_million_tasks_replay_in_bounded_memory(tmp_path):
     play = {"play": 0, "layer": 0, "micro_batches": [[0, 111_112]]}
     file = tmp_path / "long.jsonl"
     file.write_text("\n".join([json.dumps(header), *lines[1:-1], json.dumps(play)]) + "\n")
-    program = (
-        "import json, resource, sys; from hecasim.replaying import package_of, replay_trace; "
-        "from hecasim.trace.file import read; trace = read(sys.argv[1]); "
-        "result = replay_trace(trace, package_of(trace, sys.argv[1])); "
-        "print(json.dumps([result['step_time_ps'], result['simulation']['tasks'], "
-        "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))"
-    )
-    answer = subprocess.run([sys.executable, "-c", program, file], capture_output=True, text=True, check=True)
-    step_ps, tasks, peak_kib = json.loads(answer.stdout)
+    step_ps, tasks, peak_kib = measured(file)
     assert tasks == 1_000_008
     assert step_ps == 111_112 * 3 * 2 * 10**9 + 126 * (10_000 + 3_125_000)
+    assert peak_kib < 500 * 1024
+
+
+@pytest.mark.long
+def test_two_million_tasks_of_llama2_7b_replay_in_bounded_memory(tmp_path):
+    """A step of 64 sequences on 64 dies: 10,000 bodies of many kinds, of which little repeats exactly."""
+    package, model = load_package("hecaton_8x8_standard"), load_model("llama2-7b")
+    trace = build_trace(package, model, load_plan({"batch": 64, "capacity": "warn"}))
+    write(trace, tmp_path / "step.jsonl")
+    _, tasks, peak_kib = measured(tmp_path / "step.jsonl")
+    assert tasks == trace.task_count > 2_000_000
+    assert peak_kib < 500 * 1024
+
+
+@pytest.mark.long
+def test_a_million_tasks_replay_in_bounded_memory_event_by_event(tmp_path):
+    """The plain engine, on 2 x 2 tiles named beside the trace."""
+    (tmp_path / "four.yaml").write_text("extends: oracle_8x8\nname: four\ntopology: {rows: 2, columns: 2}\n")
+    about = {"package": "four"}
+    tasks = [compute(0, 10**6), collective(1, "ring.all_reduce", 4000, [After(0, 0)]), compute(2, 10**6)]
+    trace = trace_of(2, 2, [tasks], bodies=[0] * 333_334)
+    write(replace(trace, about=about), tmp_path / "long.jsonl")
+    _, played, peak_kib = measured(tmp_path / "long.jsonl", "plain")
+    assert played == 1_000_002
     assert peak_kib < 500 * 1024
