@@ -56,8 +56,9 @@ def _sweep(store: "Store") -> "dict[str, str | bytes]":
     """What is bundled of a store: its rows, and of replays the traces too."""
     import tempfile
 
-    from hecasim.report.bundle import sweep_files, trace_files
+    from hecasim.report.bundle import sweep_files
     from hecasim.sweep.export import table, write_csv
+    from hecasim.sweep.replays import trace_files
 
     about = store.about()
     rows = []

@@ -14,7 +14,6 @@ from typing import Any
 from hecasim.errors import ConfigError
 from hecasim.report.compare import read_result
 from hecasim.report.files import json_text
-from hecasim.sweep.replays import content_of
 
 OLDEST = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can hold
 TABLES = ("inputs.yaml", "layers.csv", "links.csv", "timeline.json")
@@ -80,19 +79,6 @@ def sweep_files(
         "study.json": json_text(about),
         "rerun.py": script,
     } | _about(version)
-
-
-def trace_files(rows: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:
-    """The traces that *rows* replay, under their digests; ConfigError where one is gone or no longer the same."""
-    files: dict[str, bytes] = {}
-    for digest, place in {row["inputs"]["trace"]: Path(str(row["labels"]["trace"])) for row in rows}.items():
-        if content_of(place) != digest:
-            raise ConfigError(f"{place}: is not the trace that was replayed; expected the file as it was then")
-        for one in sorted(place.iterdir()) if place.is_dir() else [place]:
-            if one.is_file():
-                inside = f"{place.name}/{one.name}" if place.is_dir() else one.name
-                files[f"traces/{digest}/{inside}"] = one.read_bytes()
-    return files
 
 
 def _about(version: str) -> dict[str, str]:
