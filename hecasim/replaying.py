@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from functools import partial
@@ -31,6 +32,8 @@ from hecasim.trace.chakra.tasks import work_of_operations
 from hecasim.trace.identity import spec_hash
 from hecasim.trace.retarget import retarget
 
+PLAIN_NAME = re.compile(r"\w[\w.-]*")
+"""Of a package that may be looked for beside a trace: no path leads elsewhere."""
 LARGEST_WORK_PS = 2**62
 """Sums of a step are 64-bit integers."""
 UNKNOWN: dict[str, Any] = {
@@ -98,12 +101,18 @@ def read_trace(path: Path, package: PackageSpec | None = None) -> Trace:
 
 
 def package_of(trace: Trace, path: Path) -> PackageSpec:
-    """The shipped package that *trace* says it was written for."""
+    """The package that *trace* says it was written for: a shipped one, or NAME.yaml beside the trace."""
     name = trace.about.get("package")
     if not name:
         raise ConfigError(f"{path}: names no package; name one with --package")
+    beside = Path(path).parent / f"{name}.yaml"
+    if PLAIN_NAME.fullmatch(name) and beside.is_file():
+        return load_package(beside)
     if name not in names("packages"):
-        raise ConfigError(f"{path}: written for {name}, which is not a shipped package; name one with --package")
+        raise ConfigError(
+            f"{path}: written for {name}, which is neither a shipped package nor {name}.yaml beside the trace; "
+            "name one with --package"
+        )
     return load_package(name)
 
 

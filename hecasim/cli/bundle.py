@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 
 
 def bundle(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a run or a sweep.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Directory of a run, a sweep or replays.", show_default=False)
+    ],
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="DIR.zip without it.")] = None,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Pack what makes a result repeatable; `python rerun.py` in the unpacked bundle runs it again and compares bytes.
+    """Pack what makes a result repeatable, of replays the traces too.
+
+    `python rerun.py` in the unpacked bundle runs it again and compares bytes.
 
     Example: [cyan]hecasim bundle runs/quickstart -o quickstart.zip[/]
     """
@@ -31,13 +35,14 @@ def bundle(
 
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such directory; expected what --out of run or sweep wrote")
+    files: dict[str, str | bytes] = {}
     if (folder / FILE).exists():
         with Store.open(folder, read_only=True) as store:
             files = _sweep(store)
     else:
-        from hecasim import __version__
+        from hecasim.sweep.code import code_version
 
-        files = report.run_files(folder, _script("rerun_step.py"), __version__)
+        files |= report.run_files(folder, _script("rerun_step.py"), code_version())
     file = out or folder.resolve().with_name(f"{folder.resolve().name}.zip")
     with whole_file(file, force=force) as partial:
         partial.write_bytes(report.zipped(files))
@@ -47,17 +52,15 @@ def bundle(
         note(f"wrote {file}: {', '.join(sorted(files))}", as_json=False, quiet=quiet)
 
 
-def _sweep(store: "Store") -> dict[str, str]:
+def _sweep(store: "Store") -> "dict[str, str | bytes]":
+    """What is bundled of a store: its rows, and of replays the traces too."""
     import tempfile
 
     from hecasim.report.bundle import sweep_files
     from hecasim.sweep.export import table, write_csv
+    from hecasim.sweep.replays import trace_files
 
     about = store.about()
-    if "study" not in about:
-        raise ConfigError(
-            f"{store.file}: holds replays, whose traces are files of their own; expected a run or a sweep"
-        )
     rows = []
     for row in store.rows():
         fields = asdict(row)
@@ -66,9 +69,9 @@ def _sweep(store: "Store") -> dict[str, str]:
     with tempfile.TemporaryDirectory() as place:
         csv = Path(place) / "rows.csv"
         write_csv(*table(store), csv)
-        return sweep_files(
-            rows, about, csv.read_text(encoding="utf-8"), _script("rerun_rows.py"), str(about["version"])
-        )
+        version = str(about.get("code", about["version"]))
+        files = sweep_files(rows, about, csv.read_text(encoding="utf-8"), _script("rerun_rows.py"), version)
+    return {**files, **({} if "study" in about else trace_files(rows))}
 
 
 def _script(name: str) -> str:

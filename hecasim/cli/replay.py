@@ -43,14 +43,14 @@ def replay(
 
     Example: [cyan]hecasim replay step.jsonl --package hecaton_8x8_standard --package hecaton_8x8_advanced[/]
     """
-    from hecasim import __version__
     from hecasim.specs import load_package
+    from hecasim.sweep.code import code_version
     from hecasim.sweep.replays import replay_points
 
     loaded: list[tuple[str, PackageSpec | None]] = [(name, load_package(name)) for name in packages or ()]
     if jobs or resume or out:
         given = [package for _, package in loaded if package is not None]
-        points = replay_points(traces, given, __version__, engine, fidelity)
+        points = replay_points(traces, given, code_version(), engine, fidelity)
         _replay_many(points, jobs, out or HOME, resume=resume, as_json=as_json, quiet=quiet)
         return
     rows: list[dict[str, Any]] = []
@@ -102,13 +102,12 @@ def _replay_many(
     points: "list[Point]", jobs: int | None, folder: Path, *, resume: bool, as_json: bool, quiet: bool
 ) -> None:
     """Replay in parallel processes; every row is kept in the store of *folder* as it arrives."""
-    from hecasim import __version__
-    from hecasim.cli.sweep import Executors, executor_of, run_with_progress
+    from hecasim.cli.sweep import Executors, describe, executor_of, run_with_progress
     from hecasim.sweep.runner import missing, store_for_writing
     from hecasim.sweep.work import replay_point
 
     with store_for_writing(folder, resume=resume, say=lambda text: note(text, as_json=True, quiet=False)) as store:
-        store.describe({"name": "replay", "version": __version__}, points)
+        describe(store, {"name": "replay"}, points)
         left = missing(points, store)
         runs = executor_of(replay_point, jobs, Executors.local, None)
         run_with_progress(left, store, runs, quiet=quiet, total=len(points))

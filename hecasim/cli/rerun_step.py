@@ -32,7 +32,19 @@ def main() -> int:
             return done.returncode
         differ = [name.name for name in sorted(here.iterdir()) if (new / name.name).exists() and not same(name, new)]
     sys.stdout.write(f"different: {', '.join(differ)}\n" if differ else "every byte is the same\n")
+    if differ:
+        tell_version(here)
     return CHECK_FAILED if differ else 0
+
+
+def tell_version(here: Path) -> None:
+    """Say so where another hecasim runs here than the one that made the bundle."""
+    from hecasim.sweep.code import code_version
+
+    files = [folder / "VERSION" for folder in (here, here.parent) if (folder / "VERSION").is_file()]
+    made = files[0].read_text(encoding="utf-8").strip() if files else ""
+    if made and made != code_version():
+        sys.stdout.write(f"the bundle was made by hecasim {made}; this is hecasim {code_version()}\n")
 
 
 def same(file: Path, new: Path) -> bool:

@@ -59,9 +59,9 @@ def sweep(
 
     Example: [cyan]hecasim sweep dram_schedules --jobs 4 --out runs/dram[/]
     """
-    from hecasim import __version__
     from hecasim.cli.inputs import read_settings
-    from hecasim.specs import load_study
+    from hecasim.specs import load_study, resolved
+    from hecasim.sweep.code import code_version
     from hecasim.sweep.points import points_of
     from hecasim.sweep.runner import missing, store_for_writing
     from hecasim.sweep.work import simulate_point
@@ -69,13 +69,13 @@ def sweep(
     if retry and not resume:
         raise ConfigError("--retry: expected --resume beside it")
     what = load_study(study)
-    points = points_of(what, study, __version__, read_settings(settings or ()))
+    points = points_of(what, study, code_version(), read_settings(settings or ()))
     folder = out or HOME / (re.sub(r"[^\w.-]+", "-", what.name).strip(".-") or "sweep")
     runs = executor_of(simulate_point, jobs, executor, scheduler)
     with store_for_writing(folder, resume=resume, say=lambda text: note(text, as_json=True, quiet=False)) as store:
         if retry:
             store.forget("failed")
-        store.describe(_about(what, __version__), points)
+        describe(store, {"name": what.name, "study": resolved(what)}, points)
         left = missing(points, store)
         run_with_progress(left, store, runs, quiet=quiet, total=len(points))
         again = {point.key for point in left}
@@ -98,10 +98,20 @@ def executor_of(work: Any, jobs: int | None, executor: Executors, scheduler: str
     return LocalExecutor(work, processes) if executor is Executors.local else DaskExecutor(work, processes, scheduler)
 
 
-def _about(study: "StudySpec", version: str) -> dict[str, Any]:
-    from hecasim.specs import resolved
+def describe(store: "Store", about: dict[str, Any], points: "Sequence[Point]") -> None:
+    """Say in the store what it holds, computed by which hecasim; rows of another one are told, and not used."""
+    from hecasim import __version__
+    from hecasim.sweep.code import code_version
 
-    return {"name": study.name, "version": version, "study": resolved(study)}
+    before = store.about().get("code")
+    if before not in (None, code_version()):
+        note(
+            f"{store.file}: its rows were computed by hecasim {before}, and this is {code_version()}; they stay in the "
+            "store, and points are run again",
+            as_json=True,
+            quiet=False,
+        )
+    store.describe(about | {"version": __version__, "code": code_version()}, points)
 
 
 def run_with_progress(left: "Sequence[Point]", store: "Store", runs: "Executor", *, quiet: bool, total: int) -> None:

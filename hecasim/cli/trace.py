@@ -102,8 +102,10 @@ def _write_lines(
 def _write_chakra(build: "Callable[[], Trace]", out: Path, package: "PackageSpec", *, force: bool, quiet: bool) -> int:
     """Write a directory of execution traces, and give how many bytes they are together."""
     from hecasim.report.directories import whole_directory
+    from hecasim.topologies import topology_of
     from hecasim.trace.chakra import write_chakra
 
     with ProgressReport(quiet=quiet) as progress, whole_directory(out, ours=CHAKRA_FILES, force=force) as partial:
-        write_chakra(build(), partial, package.chiplet, progress.report(str(out)))
+        topology = topology_of(package.topology)
+        write_chakra(build(), partial, package.chiplet, progress.report(str(out)), topology)
     return sum(path.stat().st_size for path in out.iterdir())

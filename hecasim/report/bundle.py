@@ -21,8 +21,8 @@ IDEAL = "ideal: "
 """How an approximation of a result begins that names resources which cost nothing."""
 
 
-def zipped(files: Mapping[str, str]) -> bytes:
-    """A zip of *files* (name, text), byte for byte the same for the same texts."""
+def zipped(files: Mapping[str, str | bytes]) -> bytes:
+    """A zip of *files* (name, content), byte for byte the same for the same contents."""
     page = io.BytesIO()
     with zipfile.ZipFile(page, "w") as archive:
         for name in sorted(files):

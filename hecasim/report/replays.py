@@ -1,6 +1,6 @@
 """Replays as a table on the terminal: a row per trace and package, then what did not run and what is approximated."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from hecasim.report import quantities as q
 from hecasim.units import PS_PER_S
 
 LEAST_NAME = 14
-CLASSES = (("compute", "compute_s"), ("exposed NoP", "exposed_nop_s"), ("exposed DRAM", "exposed_dram_s"))
+MOST_NAMED = 4
+CLASSES = (("compute\n", "compute_s"), ("exposed\nNoP ", "exposed_nop_s"), ("exposed\nDRAM ", "exposed_dram_s"))
 
 
 def replay_table(rows: Sequence[dict[str, Any]], *, notes: bool = True) -> list[RenderableType]:
@@ -36,17 +37,31 @@ def replay_table(rows: Sequence[dict[str, Any]], *, notes: bool = True) -> list[
             table.add_row(trace, package, *next(cells))
     faults = [Text(f"{row['trace']} on {row['package'] or '?'}: {row['fault']}", style="red") for row in rows
               if "fault" in row]  # fmt: skip
-    remarks = dict.fromkeys(line for row in done if notes for line in row["approximations"])
+    remarks = _remarks(done) if notes else []
     title = [Text(), Text("Approximations and assumptions", style="bold")] if remarks else []
     return [table, *faults, *title, *(Text(f"- {line}") for line in remarks)]
 
 
+def _remarks(done: Sequence[dict[str, Any]]) -> list[str]:
+    """What is approximated, each line once; where it is not said of all traces, with those it is said of."""
+    traces: dict[str, dict[str, None]] = {}
+    for row in done:
+        for line in row["approximations"]:
+            traces.setdefault(line, {})[Path(row["trace"]).name] = None
+    everyone = len({Path(row["trace"]).name for row in done})
+    return [line if len(names) == everyone else f"{line} ({_some(names)})" for line, names in traces.items()]
+
+
+def _some(names: Collection[str]) -> str:
+    return ", ".join(names) if len(names) < MOST_NAMED else f"{len(names)} traces"
+
+
 def _columns(done: Sequence[dict[str, Any]]) -> list[tuple[str, list[str]]]:
-    headings = ["step", *(heading for heading, _ in CLASSES)]
+    headings = ["step\n", *(heading for heading, _ in CLASSES)]
     seconds = [[row["step_time_ps"] / PS_PER_S, *(row["breakdown"][key] for _, key in CLASSES)] for row in done]
     unit, texts = q.in_one_unit([time for times in seconds for time in times], "s", q.SMALL)
     columns = (texts[at :: len(headings)] for at in range(len(headings)))
-    made = [(f"{heading} ({unit})", list(column)) for heading, column in zip(headings, columns, strict=True)]
+    made = [(f"{heading}({unit})", list(column)) for heading, column in zip(headings, columns, strict=True)]
     made.append(("HFU", [q.share(row["hfu"]) for row in done]))
     unit, texts = q.in_one_unit([row["energy_j"]["total"] for row in done], "J", q.ENERGY)
-    return [*made, (f"energy ({unit})", texts)]
+    return [*made, (f"energy\n({unit})", texts)]

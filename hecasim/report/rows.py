@@ -136,8 +136,14 @@ def _notes(
         for path in columns
         if done and all(value_of(row.document, path) is None for row in done)
     ]
-    reasons = list(dict.fromkeys(f"{row.status}: {row.reason}" for row in rows if row.reason))
-    lines += [Text(reason, style="red") for reason in reasons[:MOST_REASONS]]
+    reasons: dict[tuple[str, str], list[SweepRow]] = {}
+    for row in rows:
+        if row.reason:
+            reasons.setdefault((row.status, row.reason), []).append(row)
+    for (status, reason), which in list(reasons.items())[:MOST_REASONS]:
+        first = ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in which[0].labels.items())
+        many = f" and {len(which) - 1} more" if len(which) > 1 else ""
+        lines.append(Text(f"{status}, {first}{many}: {reason}", style="red"))
     if len(reasons) > MOST_REASONS:
         lines.append(Text(f"and {len(reasons) - MOST_REASONS} other reasons", style="red"))
     return lines

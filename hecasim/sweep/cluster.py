@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from hecasim import __version__
 from hecasim.errors import ConfigError
+from hecasim.sweep.code import code_version
 from hecasim.sweep.local import AHEAD, RUN_AGAIN, Finished, Work, worker_died
 from hecasim.sweep.point import Point
 
@@ -37,7 +37,7 @@ class DaskExecutor:
             yield from self._through(client, deque(points))
 
     def _client(self, stack: ExitStack) -> Any:
-        """A client whose workers run this version of hecasim."""
+        """A client whose workers run this very hecasim."""
         try:
             import dask
             from distributed import Client, LocalCluster
@@ -59,12 +59,12 @@ class DaskExecutor:
             client = stack.enter_context(Client(address, timeout=PATIENCE_S))
         except (OSError, ValueError, TypeError) as error:
             raise ConfigError(f"--scheduler {address}: no scheduler answers ({error})") from None
-        versions = client.run(_version)
+        versions = client.run(code_version)
         if not versions:
             raise ConfigError(f"--scheduler {address}: the cluster has no workers")
         for worker, version in versions.items():
-            if version != __version__:
-                raise ConfigError(f"--scheduler {address}: {worker} has hecasim {version}, expected {__version__}")
+            if version != code_version():
+                raise ConfigError(f"--scheduler {address}: {worker} has hecasim {version}, expected {code_version()}")
         self._jobs = max(1, sum(client.nthreads().values()))
         return client
 
@@ -94,9 +94,3 @@ class DaskExecutor:
                 raise error
             else:
                 yield point, future.result()
-
-
-def _version() -> str:
-    from hecasim import __version__ as version
-
-    return version

@@ -50,5 +50,5 @@ def compact(value: Any) -> str:
 
 
 def content_key(inputs: Mapping[str, Any], version: str) -> str:
-    """SHA-256 of all that an outcome depends on: the resolved inputs and the version of hecasim."""
+    """SHA-256 of all that an outcome depends on: the resolved inputs and which hecasim (`code_version`)."""
     return hashlib.sha256(canonical({"inputs": inputs, "version": version}).encode()).hexdigest()

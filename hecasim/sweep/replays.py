@@ -1,8 +1,9 @@
 """Traces on packages as points: every one on every other, keyed by the trace's bytes and the resolved package."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hecasim.errors import ConfigError
 from hecasim.replaying import package_of, read_trace
@@ -48,3 +49,16 @@ def content_of(trace: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{trace}: cannot be read: {error.strerror or error}") from None
     return digest.hexdigest()
+
+
+def trace_files(rows: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:
+    """The traces that *rows* replay, under their digests; ConfigError where one is gone or no longer the same."""
+    files: dict[str, bytes] = {}
+    for digest, place in {row["inputs"]["trace"]: Path(str(row["labels"]["trace"])) for row in rows}.items():
+        if content_of(place) != digest:
+            raise ConfigError(f"{place}: is not the trace that was replayed; expected the file as it was then")
+        for one in sorted(place.iterdir()) if place.is_dir() else [place]:
+            if one.is_file():
+                inside = f"{place.name}/{one.name}" if place.is_dir() else one.name
+                files[f"traces/{digest}/{inside}"] = one.read_bytes()
+    return files

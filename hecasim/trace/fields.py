@@ -1,7 +1,8 @@
 """How the fields of a Task stand in a file, derived from the dataclass: a new field of a known type needs no line here.
 
 A field that has its default is left out. What a type looks like in the file stands in `BY_TYPE`; a field that needs
-narrower checks than its type has a line in `BY_NAME`.
+narrower checks than its type has a line in `BY_NAME`. Two words exist in files only: kind `send` (see SEND), and
+`tile`, which stands for rows in which one tile has something and all others nothing (see `alone`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from hecasim.mapping.buffers import Buffer
 from hecasim.mapping.sram import POOLS
 from hecasim.mapping.work import Work
 from hecasim.trace import checking, runs
+from hecasim.trace.alone import TILE, expanded, shortened
 from hecasim.trace.checking import LARGEST_SIZE, Fault, each, items, keys, refuse, whole, word
 from hecasim.trace.log import PHASES
 from hecasim.trace.task import (
@@ -35,18 +37,20 @@ FARTHEST_BODY = 10**9
 LARGEST_FLOPS = 10**17
 """Of one task on one tile: a day of 1 TFLOP/s."""
 BUFFER_KINDS = tuple(POOLS)
-KINDS = (COMPUTE, COLLECTIVE, DRAM_READ, DRAM_WRITE)
+SEND, SENDS = "send", "point.send"
+"""A collective whose algorithm is the second is a task of the first kind in a file."""
+KINDS = (COMPUTE, COLLECTIVE, SEND, DRAM_READ, DRAM_WRITE)
 OF_KIND = {
-    "work": (COMPUTE,), "work_of": (COMPUTE,), "algorithm": (COLLECTIVE,), "size_bytes": (COLLECTIVE,),
-    "group": (COLLECTIVE, DRAM_READ), "stream": (DRAM_READ, DRAM_WRITE),
+    "work": (COMPUTE,), "work_of": (COMPUTE,), "algorithm": (COLLECTIVE,), "size_bytes": (COLLECTIVE, SEND),
+    "group": (COLLECTIVE, SEND, DRAM_READ), "stream": (DRAM_READ, DRAM_WRITE),
+    "tile_bytes": (COLLECTIVE, DRAM_READ, DRAM_WRITE), TILE: (COMPUTE, DRAM_READ, DRAM_WRITE),
     "together": (DRAM_READ, DRAM_WRITE),
-    "tile_bytes": (COLLECTIVE, DRAM_READ, DRAM_WRITE),
 }  # fmt: skip
 """Fields that only some kinds of task have."""
 UNEQUAL = tuple(name for name in COLLECTIVES if name.startswith("tree."))
 """Collectives whose members say by themselves how much they exchange."""
-NEEDED = {COMPUTE: ("work",), COLLECTIVE: ("group", "algorithm"), DRAM_READ: ("stream", "tile_bytes"),
-          DRAM_WRITE: ("stream", "tile_bytes")}  # fmt: skip
+NEEDED = {COMPUTE: ("work",), COLLECTIVE: ("group", "algorithm"), SEND: ("group", "size_bytes"),
+          DRAM_READ: ("stream", "tile_bytes"), DRAM_WRITE: ("stream", "tile_bytes")}  # fmt: skip
 
 
 class Form(NamedTuple):
@@ -129,15 +133,20 @@ def task_fields(task: Task, block: str, phase: str) -> dict[str, Any]:
         value = getattr(task, name)
         if name not in given and value != home[name]:
             given[name] = write(value)
-    return given
+    if task.algorithm == SENDS:
+        del given["algorithm"]
+        given |= {"kind": SEND, "size_bytes": task.size_bytes}
+    return shortened(given, task)
 
 
 def read_task(line: Mapping[str, Any], kind: BodyKind, groups: Mapping[str, Any], tiles: int) -> Task:
     """The task of a line; *kind* is the body it stands in (its name, block and phase)."""
-    read = checking.fields(keys(line, ALWAYS, READERS), READERS)
+    read = checking.fields(keys(line, ALWAYS, (*READERS, TILE)), READERS)
+    _check_kind(read["kind"], line)
+    if read["kind"] == SEND:
+        read |= {"kind": COLLECTIVE, "algorithm": SENDS}
     home: dict[str, Any] = {"block": kind.block, "phase": kind.phase}
-    task = Task(**(home | read))
-    _check_kind(task, line)
+    task = Task(**(home | (expanded(read, line[TILE], tiles) if TILE in line else read)))
     for name, (offset, before) in ((f"after[{at}]", one) for at, one in enumerate(task.after)):
         if not offset and before >= task.id:
             raise Fault(name, f"found task {before}; expected one before this, 0 to {task.id - 1}")
@@ -146,8 +155,8 @@ def read_task(line: Mapping[str, Any], kind: BodyKind, groups: Mapping[str, Any]
             word(task.group, groups)
         except Fault as fault:
             raise fault.below("group") from None
-    if task.algorithm == "point.send" and any(len(members) > 2 for members in groups[task.group]):
-        raise Fault("group", f"found '{task.group}' with more than two members; expected a source and a target")
+    if task.algorithm == SENDS and any(len(members) > 2 for members in groups[task.group]):
+        raise Fault("group", f"found '{task.group}' with more than two members; expected pairs, source and target")
     unequal = task.algorithm in UNEQUAL
     if task.kind == COLLECTIVE and bool(task.tile_bytes) != unequal:
         raise Fault("tile_bytes", f"missing; {task.algorithm} needs it" if unequal else
@@ -156,13 +165,13 @@ def read_task(line: Mapping[str, Any], kind: BodyKind, groups: Mapping[str, Any]
     return task
 
 
-def _check_kind(task: Task, line: Mapping[str, Any]) -> None:
+def _check_kind(kind: str, line: Mapping[str, Any]) -> None:
     for name in line:
-        if task.kind not in OF_KIND.get(name, KINDS):
-            raise Fault(name, f"not a field of a {task.kind}")
-    for name in NEEDED[task.kind]:
+        if kind not in OF_KIND.get(name, KINDS):
+            raise Fault(name, f"not a field of a {kind}")
+    for name in NEEDED[kind]:
         if name not in line:
-            raise Fault(name, f"missing; a {task.kind} needs it")
+            raise Fault(name, f"missing; a {kind} needs it")
 
 
 def _check_rows(task: Task, tiles: int) -> None:

@@ -26,6 +26,8 @@ LARGEST_GROUPS = 4096
 LARGEST_ROWS = 2 * 10**7
 """Numbers in rows of bytes or classes per tile, equal rows counted once."""
 KEPT_ONCE = ("tile_bytes", "work_of", "work", "takes", "gives", "after", "label")
+LARGEST_POOL = 2**17
+"""Values remembered, so that equal ones are kept once; after so many different ones they are forgotten."""
 
 Groups = dict[str, tuple[tuple[int, ...], ...]]
 
@@ -99,7 +101,7 @@ class _Tasks:
     def __init__(self, source: Source, groups: Groups, tiles: int) -> None:
         self.source, self.groups, self.tiles = source, groups, tiles
         self.pool: dict[Any, Any] = {}
-        """Equal values are kept once."""
+        """Equal values, and equal tasks, are kept once."""
         self.row_numbers = self.count = 0
 
     def kind(self, number: int, count: int) -> BodyKind:
@@ -138,6 +140,9 @@ class _Tasks:
         task = read_task(line, kind, self.groups, self.tiles)
         if task.id != number:
             raise Fault("id", f"found {task.id}; expected {number}, they count up")
+        if task in self.pool:
+            same: Task = self.pool[task]
+            return same
         for name in KEPT_ONCE:
             value = getattr(task, name)
             if value not in self.pool:
@@ -145,4 +150,7 @@ class _Tasks:
             object.__setattr__(task, name, self.pool.setdefault(value, value))
         if self.row_numbers > LARGEST_ROWS:
             raise Fault("", f"more than {LARGEST_ROWS} numbers in rows per tile")
+        if len(self.pool) > LARGEST_POOL:
+            self.pool.clear()
+        self.pool[task] = task
         return task

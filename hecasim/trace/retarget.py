@@ -2,8 +2,8 @@
 
 The rule: as many tiles as before; tile t keeps its number and its place row by row; every group that a task uses must
 be a rectangle again (each of its rows crossed with each of its columns; one row, one column, or one tile are too), and
-every collective must accept its group on the new grid. Work and bytes per tile stay, and so do the integers of a task
-alone on a tile; routes, rings and DRAM ports are those of the new grid.
+every collective must accept its group on the new grid; a message goes from any tile to any other. Work and bytes per
+tile stay, and so do the integers of a task alone on a tile; routes, rings and DRAM ports are those of the new grid.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import replace
 from hecasim.collectives import COLLECTIVES
 from hecasim.errors import ConfigError
 from hecasim.topologies import Topology, Tree
+from hecasim.trace.fields import SENDS
 from hecasim.trace.task import COLLECTIVE, Trace
 
 SHOWN = 4
@@ -44,7 +45,7 @@ def retarget(trace: Trace, grid: Topology) -> Trace:
 
 
 def _faults(trace: Trace, grid: Topology) -> Iterator[str]:
-    used = {task.group for kind in trace.kinds for task in kind.tasks if task.group}
+    used = {task.group for kind in trace.kinds for task in kind.tasks if task.group and task.algorithm != SENDS}
     for name, groups in trace.groups.items():
         broken = [members for members in groups if not _is_rectangle(members, grid.columns)] if name in used else []
         if broken:

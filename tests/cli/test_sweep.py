@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import hecasim
+from hecasim.sweep import code
 from hecasim.sweep.store import FILE
 from tests.tiny import write_inputs
 
@@ -148,3 +150,20 @@ def test_ctrl_c_keeps_what_is_done_says_how_to_go_on_and_leaves_with_130(call, t
     answer = json.loads(call("sweep", file, "--jobs", 1, "--out", out, "--resume", "--json").out)
     assert kept > 0
     assert answer["done"] == 2
+
+
+def test_rows_of_another_code_are_told_and_run_again(call, axes, tmp_path, monkeypatch):
+    study, out = axes, tmp_path / "out"
+    assert call("sweep", study, "--jobs", 1, "--out", out).code == 0
+    before = code.code_version()
+    code.code_version.cache_clear()
+    monkeypatch.setattr(code, "fingerprint", lambda home: "0123456789abcdef")
+    answer = call("sweep", study, "--jobs", 1, "--out", out, "--resume", "--json")
+    assert json.loads(answer.out)["skipped"] == 0
+    assert (
+        f"its rows were computed by hecasim {before}, and this is {hecasim.__version__}+0123456789abcdef" in answer.err
+    )
+    assert json.loads(call("sweep", study, "--out", out, "--resume", "--json").out)["skipped"] == 8
+    monkeypatch.undo()
+    code.code_version.cache_clear()
+    assert json.loads(call("sweep", study, "--out", out, "--resume", "--json").out)["skipped"] == 8

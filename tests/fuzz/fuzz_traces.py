@@ -17,8 +17,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from hecasim.errors import HecasimError  # noqa: E402
-from hecasim.replaying import replay_trace  # noqa: E402
-from hecasim.specs import load_package  # noqa: E402
+from hecasim.replaying import package_of, replay_trace  # noqa: E402
 from hecasim.trace import build_trace  # noqa: E402
 from hecasim.trace.file import lines, read, write  # noqa: E402
 from tests.tiny import tiny_inputs  # noqa: E402
@@ -34,8 +33,8 @@ def bases(folder: Path) -> list[tuple[bytes, object]]:
     """The whole files that are spoilt, each with a package it runs on."""
     package, model, plan = tiny_inputs(folder, batch=2)
     tiny = "".join(line + "\n" for line in lines(build_trace(package, model, plan)))
-    by_hand = (ROOT / "traces" / "by_hand_8x8.jsonl").read_text(encoding="utf-8")
-    return [(tiny.encode(), package), (by_hand.encode(), load_package("oracle_8x8"))]
+    samples = [ROOT / "traces" / f"{name}.jsonl" for name in ("by_hand_8x8", "tiny_tree_mozart", "pipeline_1f1b_4x4")]
+    return [(tiny.encode(), package), *((path.read_bytes(), package_of(read(path), path)) for path in samples)]
 
 
 def tried(file: Path, again: Path, package: object) -> str:

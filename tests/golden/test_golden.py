@@ -1,4 +1,4 @@
-"""Have simulated numbers moved: tiny steps of every method against stored integers.
+"""Have simulated numbers moved: tiny steps of every method, and replays of the traces shipped, against stored integers.
 
 A change that moves them on purpose runs `HECASIM_UPDATE_GOLDEN=1 pytest tests/golden` and says so in the changelog.
 """
@@ -11,13 +11,23 @@ import pytest
 
 import hecasim
 from hecasim.parallel import METHODS
+from hecasim.replaying import package_of, replay_trace
 from hecasim.run import build_trace
-from hecasim.trace.file import lines
+from hecasim.specs import load_model, load_package, load_plan, load_study
+from hecasim.trace.file import read, write
 from tests.tiny import tiny_inputs
+from traces.pipeline import SAMPLE, Job, pipeline
 
-STORED = Path(__file__).parent / "tiny_steps.json"
+HERE = Path(__file__).parent
+STORED, REPLAYED = HERE / "tiny_steps.json", HERE / "replays.json"
 TRACES = Path(__file__).parents[2] / "traces"
-SHIPPED = {"tiny_2x2_hecaton.jsonl": {}, "tiny_2x2_hecaton_recompute.jsonl": {"recompute": "full"}}
+SAMPLES = ("tiny_2x2_hecaton", "tiny_2x2_hecaton_recompute", "tiny_tree_mozart", "pipeline_1f1b_4x4", "by_hand_8x8")
+MADE_FROM = {
+    "tiny_2x2_hecaton": ("tiny_dense.yaml", {}),
+    "tiny_2x2_hecaton_recompute": ("tiny_dense.yaml", {"recompute": "full"}),
+    "tiny_tree_mozart": ("tiny_mixture.yaml", {}),
+}
+"""Sample -> its study in traces/ and what `--set plan.KEY` changes there."""
 STEPS = {**{method: {"method": method} for method in METHODS},
          **{f"hecaton, recompute {word}": {"recompute": word} for word in ("selective", "full")}}  # fmt: skip
 UPDATE = "HECASIM_UPDATE_GOLDEN" in os.environ
@@ -48,10 +58,49 @@ def test_a_tiny_step_gives_the_stored_integers(tmp_path, step):
         assert numbers == stored[step]
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_trace_is_what_the_builder_writes(tmp_path, name):
-    text = "".join(line + "\n" for line in lines(build_trace(*tiny_inputs(tmp_path, **SHIPPED[name]))))
+def inputs_of(sample):
+    """Package, model and plan that a sample was traced from."""
+    file, changes = MADE_FROM[sample]
+    study = load_study(TRACES / file)
+    return load_package(study.package), load_model(study.model), load_plan(study.plan, changes)
+
+
+def made_again(sample):
+    if sample == SAMPLE.stem:
+        return pipeline(Job(), "hecaton_4x4_standard")
+    return build_trace(*inputs_of(sample))
+
+
+@pytest.mark.parametrize("sample", [*MADE_FROM, SAMPLE.stem])
+def test_a_shipped_trace_is_what_its_maker_writes(tmp_path, sample):
+    target = (TRACES if UPDATE else tmp_path) / f"{sample}.jsonl"
+    write(made_again(sample), target)
+    assert target.read_bytes() == (TRACES / f"{sample}.jsonl").read_bytes()
+
+
+def test_every_shipped_trace_is_among_the_samples():
+    assert sorted(path.stem for path in TRACES.glob("*.jsonl")) == sorted(SAMPLES)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_a_replayed_sample_gives_the_stored_integers_with_both_engines(sample):
+    trace = read(TRACES / f"{sample}.jsonl")
+    package = package_of(trace, TRACES / f"{sample}.jsonl")
+    fast, plain = (moved_numbers(replay_trace(trace, package, engine=engine).to_json()) for engine in ("fast", "plain"))
+    assert fast == plain
+    stored = json.loads(REPLAYED.read_text()) if REPLAYED.exists() else {}
     if UPDATE:
-        (TRACES / name).write_text(text)
+        REPLAYED.write_text(json.dumps(stored | {sample: fast}, indent=1, sort_keys=True) + "\n")
     else:
-        assert text == (TRACES / name).read_text()
+        assert fast == stored[sample]
+
+
+@pytest.mark.parametrize("sample", MADE_FROM)
+def test_a_replayed_sample_gives_the_integers_of_the_run_that_wrote_it(sample):
+    package, model, plan = inputs_of(sample)
+    replayed = replay_trace(read(TRACES / f"{sample}.jsonl"), package)
+    assert moved_numbers(replayed.to_json()) == moved_numbers(hecasim.simulate(package, model, plan).to_json())
+
+
+def test_the_tiny_package_of_the_samples_is_that_of_the_tests(tmp_path):
+    assert load_package(TRACES / "tiny_2x2.yaml") == tiny_inputs(tmp_path)[0]

@@ -45,11 +45,3 @@ def kill_some(payload: dict[str, Any]) -> Outcome:
             page.write("x")
         os.kill(os.getpid(), signal.SIGKILL)
     return imagine(payload)
-
-
-def busy(payload: dict[str, Any]) -> Outcome:
-    """Some thirty milliseconds of one core."""
-    total = 0
-    for number in range(400_000):
-        total += number * number % 7
-    return Outcome(DONE, document=compact({"total": total, "number": payload["number"]}))

@@ -4,18 +4,23 @@ import itertools
 import json
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hecasim.errors import ConfigError
+from hecasim.mapping.work import Work
 from hecasim.parallel import METHODS
 from hecasim.specs import load_model, load_package
 from hecasim.trace import build_trace
 from hecasim.trace.file import lines, read, write
+from hecasim.trace.task import Task
 from tests.laws.strategies import cases
+from tests.sim.parts import compute, trace_of
 from tests.tiny import tiny_inputs
 from tests.trace.mutations import mutated
 
@@ -65,6 +70,46 @@ def test_every_shipped_trace_reads_and_is_written_the_same(path):
     trace = read(path)
     assert [json.loads(line) for line in lines(read(path))] == [json.loads(line) for line in lines(trace)]
     assert trace.task_count
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=6), st.integers(0, 3), st.booleans())
+def test_rows_with_one_busy_tile_or_any_other_are_read_back(row, other, is_read):
+    """Bytes and classes of work of any few tiles: whatever stands short in the file comes back as it was."""
+    works = tuple(Work(((1, 1, 1, number),), 0) if number else Work((), 0) for number in (0, 1 + other, 2, 0))
+    tasks = [
+        compute(0, 2, (), work_of=None),
+        replace(compute(1, 2), work=works, work_of=tuple(row)),
+        replace(compute(2, 2), work=works[:2], work_of=tuple(one % 2 for one in row)),
+        Task(
+            3, "dram_read" if is_read else "dram_write", "", "ffn", "forward", (), stream="load", tile_bytes=tuple(row)
+        ),
+    ]
+    trace = trace_of(1, len(row), [tasks])
+    with tempfile.TemporaryDirectory() as folder:
+        write(trace, Path(folder) / "step.jsonl")
+        assert read(Path(folder) / "step.jsonl") == trace
+
+
+def test_one_tile_alone_is_named_by_its_number():
+    tasks = [replace(compute(0, 2), work=(Work((), 0), Work((), 5)), work_of=(0, 0, 1, 0)),
+             Task(1, "dram_read", "", "ffn", "forward", (), stream="load", tile_bytes=(0, 7, 0, 0))]  # fmt: skip
+    work, load = (json.loads(line) for line in lines(trace_of(2, 2, [tasks])) if '"id"' in line)
+    assert (work["tile"], work["work"]) == (2, [{"gemms": [], "vector_operations": 5}])
+    assert (load["tile"], load["tile_bytes"]) == (1, [7])
+    assert "work_of" not in work
+
+
+@pytest.mark.parametrize("kind", ["send", "collective"])
+def test_a_send_is_a_collective_of_pairs(tmp_path, kind):
+    """Both ways to say it are read; the first is written."""
+    pairs = changed(GROUP, members=[[0, 63], *([tile] for tile in range(1, 63))]).splitlines()
+    more = {"algorithm": "point.send"} if kind == "collective" else {"algorithm": None}
+    page = [*pairs[:5], changed(REDUCE, kind=kind, **more).splitlines()[REDUCE], *pairs[6:]]
+    (tmp_path / "step.jsonl").write_text("\n".join(page) + "\n")
+    trace = read(tmp_path / "step.jsonl")
+    task = trace.kinds[0].tasks[2]
+    assert (task.kind, task.algorithm, task.size_bytes) == ("collective", "point.send", 6_400_000)
+    assert [json.loads(line)["kind"] for line in lines(trace) if '"id":2' in line] == ["send"]
 
 
 # --- faults ---------------------------------------------------------------------------------------------------------
@@ -119,6 +164,15 @@ FAULTS = {
     "amounts of a tree": (
         changed(REDUCE, algorithm="tree.dispatch"), r":6: tile_bytes: missing; tree.dispatch needs it",
     ),
+    "a send with an algorithm": (changed(REDUCE, kind="send"), r":6: algorithm: not a field of a send"),
+    "a send of nothing said": (
+        changed(REDUCE, kind="send", algorithm=None, size_bytes=None), r":6: size_bytes: missing; a send needs it",
+    ),
+    "a send among 64": (changed(REDUCE, kind="send", algorithm=None), r":6: group: .*expected pairs"),
+    "a tile of a collective": (changed(REDUCE, tile=3), r":6: tile: not a field of a collective"),
+    "a tile that is not there": (changed(PRODUCT, tile=64), r":5: tile: found 64; .* from 0 to 63"),
+    "a tile and classes": (changed(PRODUCT, tile=3, work_of=[[0, 64]]), r":5: work_of: stands beside tile"),
+    "a tile and bytes of all": (changed(LOAD, tile=3, tile_bytes=[[1, 64]]), r":4: tile_bytes: found 64 entries"),
     "no algorithm": (changed(REDUCE, algorithm=None), r":6: algorithm: missing; a collective needs it"),
     "waits for itself": (changed(PRODUCT, after=[[0, 1]]), r":5: after\[0\]: found task 1; expected one before"),
     "waits for a later task": (changed(PRODUCT, after=[[0, 2]]), r":5: after\[0\]: found task 2"),
@@ -198,11 +252,12 @@ def tried(file):
 def test_two_thousand_spoilt_files_end_in_a_sentence_with_a_line(tmp_path, quarter):
     """Each quarter spoils 500 files; what still reads must be a Trace that is written and read the same."""
     whole = "".join(line + "\n" for line in lines(build_trace(*tiny_inputs(tmp_path, batch=2)))).encode()
-    bases = (whole, ("\n".join(HAND) + "\n").encode())
+    samples = [(TRACES / f"{name}.jsonl").read_bytes() for name in ("pipeline_1f1b_4x4", "tiny_tree_mozart")]
+    bases = (whole, ("\n".join(HAND) + "\n").encode(), *samples)
     file, again = tmp_path / "spoilt.jsonl", tmp_path / "again.jsonl"
     refused = 0
     for seed in range(500 * quarter, 500 * (quarter + 1)):
-        file.write_bytes(mutated(bases[seed % 2], np.random.default_rng(seed)))
+        file.write_bytes(mutated(bases[seed % 4], np.random.default_rng(seed)))
         trace, complaint = tried(file)
         if trace is None:
             assert re.search(r"spoilt\.jsonl:\d+: \S", complaint), (seed, complaint)

@@ -10,6 +10,7 @@ from hecasim.trace import build_trace
 from hecasim.trace.retarget import retarget
 from tests.sim.parts import collective, oracle, trace_of
 from tests.tiny import tiny_inputs
+from traces.pipeline import Job, pipeline
 
 
 def grid_trace(tmp_path, rows, columns, **plan):
@@ -69,3 +70,18 @@ def test_an_all_reduce_on_the_grid_it_is_re_targeted_to_takes_the_closed_form():
     assert replay_trace(trace, oracle(3, 4))["step_time_ps"] == 22 * (10_000 + wire)
     assert replay_trace(trace, oracle(1, 12))["step_time_ps"] > 22 * (10_000 + wire)
     assert replay_trace(retarget(trace, make("mesh", 2, 6)), oracle(2, 6))["step_time_ps"] == 22 * (10_000 + wire)
+
+
+def test_messages_go_from_anywhere_to_anywhere():
+    """Tiles 3 and 4 are no rectangle on 2 x 4, nor are 0 and 7; a message has a route all the same: 3 + 1 hops."""
+    trace = trace_of(1, 8, [[collective(0, "point.send", 3200, group="pairs")]])
+    trace.groups["pairs"] = ((3, 4), (0, 7), (1,), (2,), (5,), (6,))
+    assert replay_trace(trace, oracle(2, 4))["step_time_ps"] == 4 * 10_000 + 3200 * 10**12 // (32 * 10**9)
+
+
+def test_a_pipeline_is_re_targeted():
+    trace = pipeline(Job(), "oracle_4x4")
+    steps = {replay_trace(trace, oracle(rows, 16 // rows))["flops"]["executed"] for rows in (2, 4, 8)}
+    assert len(steps) == 1
+    with pytest.raises(ConfigError, match="group 'stage 0' is no rectangle"):
+        retarget(pipeline(Job(rows=6), "oracle_6x4"), make("mesh", 3, 8))

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from hecasim.errors import ConfigError
 from hecasim.mapping.compute import duration_ps
 from hecasim.specs import ChipletSpec
+from hecasim.topologies import Topology, Tree
+from hecasim.trace.chakra.relays import MEMBERS, OWN_BYTES, PART, Message, Relays
 from hecasim.trace.chakra.schema import COMM_TYPES, NODE_TYPES, schema
 from hecasim.trace.chakra.stream import put
 from hecasim.trace.fields import UNEQUAL
@@ -39,19 +42,25 @@ def write_chakra(
     directory: Path,
     chiplet: ChipletSpec | None = None,
     progress: Callable[[float, str], None] | None = None,
+    topology: Topology | None = None,
 ) -> list[Path]:
     """Write `trace.N.et` for every tile N and the groups to *directory*, which must exist; give their paths.
 
     With a *chiplet* compute nodes carry the time they take on it, in whole microseconds as Chakra has it.
-    Raises ConfigError where the members of a collective exchange different amounts: Chakra has one size for all.
+    Dispatch and combine become messages along the links of *topology*; without a tree ConfigError is raised: Chakra
+    has no collective whose members exchange different amounts.
     """
-    for task in (task for kind in trace.kinds for task in kind.tasks if task.algorithm in UNEQUAL):
-        raise ConfigError(f"trace: '{task.label}' is a {task.algorithm}; Chakra has no collective of unequal members")
+    relays = Relays(trace, topology) if isinstance(topology, Tree) else None
+    for task in (task for kind in trace.kinds for task in kind.tasks if task.algorithm in UNEQUAL and relays is None):
+        raise ConfigError(
+            f"trace: '{task.label}' is a {task.algorithm}; Chakra has no collective of unequal members, and "
+            "without the tree it runs on there are no links to send along"
+        )
     kinds, groups = schema(), _Groups(trace)
     paths = []
     for tile in range(trace.tiles):
         path = directory / f"{PREFIX}.{tile}.et"
-        writer = _Tile(trace, tile, groups, chiplet, kinds)
+        writer = _Tile(trace, tile, groups, chiplet, kinds, relays)
         with path.open("wb") as page:
             put(page, writer.metadata())
             for node in writer.nodes():
@@ -86,9 +95,15 @@ class _Groups:
 class _Tile:
     """The nodes of one tile."""
 
-    def __init__(self, trace: Trace, tile: int, groups: _Groups, chiplet: ChipletSpec | None, kinds: Any) -> None:
+    def __init__(
+        self, trace: Trace, tile: int, groups: _Groups, chiplet: ChipletSpec | None, kinds: Any, relays: Relays | None
+    ) -> None:
         self.trace, self.tile, self.groups, self.chiplet, self.kinds = trace, tile, groups, chiplet, kinds
         self.element_bytes = int(trace.options["element_bytes"])
+        self.relays = relays
+        self.firsts = {id(kind): [0, *accumulate(max(1, len(self._messages(task))) for task in kind.tasks)]
+                       for kind in trace.kinds}  # fmt: skip
+        """Kind -> where the nodes of each of its tasks begin, and how many all are."""
         self.tails = {id(kind): _tails(kind) for kind in trace.kinds}
 
     def metadata(self) -> Any:
@@ -98,33 +113,58 @@ class _Tile:
         return message
 
     def nodes(self) -> Iterator[Any]:
-        """One node per task and body, numbered in the order of the trace."""
+        """One node per task and body (dispatch and combine: one per message), numbered in the order of the trace."""
         starts: list[int] = []
-        number = 0
+        self.starts, number = starts, 0
         for place, body in enumerate(self.trace.bodies):
             kind = self.trace.kinds[body.kind]
             starts.append(number)
             gate = place - self.trace.look_ahead
-            tail = [starts[gate] + task for task in self._tail(gate)] if gate >= 0 else []
+            tail = [node for task in self._tail(gate) for node in self._ids(gate, task)] if gate >= 0 else []
             for task in kind.tasks:
-                node = self._node(task)
-                node.id = number
-                node.name = f"{kind.name} {_place(body)}: {task.label}"
-                node.data_deps.extend(
-                    starts[place + offset] + before for offset, before in task.after if place + offset >= 0
-                )
-                if not any(offset == 0 for offset, _ in task.after):
-                    node.ctrl_deps.extend(tail)
-                number += 1
-                yield node
+                before = [node for offset, one in task.after if place + offset >= 0
+                          for node in self._ids(place + offset, one)]  # fmt: skip
+                received: list[int] = []
+                messages: list[Message | None] = [*self._messages(task)]
+                for message in messages or [None]:
+                    node = self._node(task, message, number - self._ids(place, task).start)
+                    node.id = number
+                    node.name = f"{kind.name} {_place(body)}: {task.label}"
+                    node.data_deps.extend([*before, *received] if message and message.sends else before)
+                    received += [number] if message and not message.sends else []
+                    if not any(offset == 0 for offset, _ in task.after):
+                        node.ctrl_deps.extend(tail)
+                    number += 1
+                    yield node
+
+    def _ids(self, place: int, task: int | Task) -> range:
+        """The nodes of a task of the body at *place*."""
+        firsts = self.firsts[id(self.trace.kinds[self.trace.bodies[place].kind])]
+        number = task if isinstance(task, int) else task.id
+        return range(self.starts[place] + firsts[number], self.starts[place] + firsts[number + 1])
+
+    def _messages(self, task: Task) -> list[Message]:
+        """What this tile receives and sends in a dispatch or combine; nothing for any other task."""
+        if task.algorithm not in UNEQUAL or self.relays is None or not task.size_bytes:
+            return []
+        members, _ = self.groups.of[(task.group, self.tile)]
+        return self.relays.of(task, members).get(self.tile, []) if len(members) > 1 else []
 
     def _tail(self, place: int) -> tuple[int, ...]:
         return self.tails[id(self.trace.kinds[self.trace.bodies[place].kind])]
 
-    def _node(self, task: Task) -> Any:
+    def _node(self, task: Task, message: Message | None, part: int) -> Any:
+        """One node of a task, *part* places after its first."""
         node = self.kinds.Node()
+        if part:
+            self._message(node, message)
+            node.attr.add(name=PART, int64_val=part)
+            node.attr.add(name="is_cpu_op", bool_val=False)
+            return node
         if task.kind == COMPUTE:
             self._compute(node, task)
+        elif task.algorithm in UNEQUAL:
+            self._relay(node, task, message)
         elif task.kind == COLLECTIVE:
             self._exchange(node, task)
         else:
@@ -167,11 +207,9 @@ class _Tile:
 
     def _exchange(self, node: Any, task: Task) -> None:
         members, number = self.groups.of[(task.group, self.tile)]
-        if len(members) == 1 or not task.size_bytes:  # nothing to exchange
-            node.type = TYPE["COMP_NODE"]
-            node.attr.add(name="num_ops", int64_val=0)
-            node.attr.add(name="tensor_size", uint64_val=0)
-            node.attr.add(name="hecasim_idle", bool_val=True)
+        if len(members) == 1 or not task.size_bytes:
+            self._idle(node)
+            self._say(node, task)
             return
         collective = task.algorithm.split(".")[1].upper()
         size = task.size_bytes
@@ -186,9 +224,40 @@ class _Tile:
             node.attr.add(name="pg_name", string_val=number)
             size = -(-size // len(members)) if collective in PER_MEMBER else size
         node.attr.add(name="comm_size", int64_val=size)
+        self._say(node, task)
+
+    def _idle(self, node: Any) -> None:
+        """A part in which there is nothing to do."""
+        node.type = TYPE["COMP_NODE"]
+        node.attr.add(name="num_ops", int64_val=0)
+        node.attr.add(name="tensor_size", uint64_val=0)
+        node.attr.add(name="hecasim_idle", bool_val=True)
+
+    def _say(self, node: Any, task: Task) -> None:
+        """What Chakra does not know of a collective."""
         node.attr.add(name="hecasim_size_bytes", int64_val=task.size_bytes)
         node.attr.add(name="hecasim_algorithm", string_val=task.algorithm)
         node.attr.add(name="hecasim_group", string_val=task.group)
+
+    def _relay(self, node: Any, task: Task, message: Message | None) -> None:
+        """The first node of a dispatch or combine on this tile."""
+        if message is None:
+            self._idle(node)
+        else:
+            self._message(node, message)
+        members, number = self.groups.of[(task.group, self.tile)]
+        self._say(node, task)
+        if len(members) > 1:
+            node.attr.add(name=MEMBERS, string_val=number)
+            node.attr.add(name=OWN_BYTES, int64_val=task.bytes_at(self.tile))
+
+    def _message(self, node: Any, message: Message | None) -> None:
+        assert message is not None
+        ends = (self.tile, message.other) if message.sends else (message.other, self.tile)
+        node.type = TYPE["COMM_SEND_NODE" if message.sends else "COMM_RECV_NODE"]
+        for name, value in (("comm_src", ends[0]), ("comm_dst", ends[1]), ("comm_tag", 0)):
+            node.attr.add(name=name, int32_val=value)
+        node.attr.add(name="comm_size", int64_val=message.size_bytes)
 
 
 def _place(body: Body) -> str:

@@ -2,7 +2,7 @@
 
 The k-th collective of a process group on one rank is the k-th of that group on every member; the k-th send from a to b
 with a tag goes to the k-th receive. A receive is passive: it does not hold its message back, so what it waits for is
-handed on to those that wait for it.
+handed on to those that wait for it. Not so in traces that hecasim wrote: there a target waits as its source does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hecasim.errors import ConfigError, nearest
-from hecasim.trace.chakra.nodes import COLLECTS, LOADS, RECEIVES, SENDS, Node, Ranks
+from hecasim.trace.chakra.nodes import COLLECTS, LOADS, RECEIVES, SENDS, TREE, Node, Ranks
+from hecasim.trace.chakra.relays import MEMBERS
 
 
 @dataclass(slots=True, eq=False)
@@ -93,9 +94,14 @@ def _units(ranks: Ranks) -> dict[tuple[int, int], Unit]:
             unit.nodes = {rank: unit.nodes[rank] for rank in unit.members}
     for unit in dict.fromkeys(of.values()):
         for rank, node in unit.nodes.items():
-            if node.kind not in RECEIVES:
+            if not _is_passive(node):
                 unit.waits[rank] = _waits(node, ranks.nodes[rank], of)
     return of
+
+
+def _is_passive(node: Node) -> bool:
+    """Whether it is a receive that holds nothing back; in a message of hecasim's own both ends wait."""
+    return node.kind in RECEIVES and "hecasim_algorithm" not in node.values
 
 
 def _waits(node: Node, nodes: dict[int, Node], of: dict[tuple[int, int], Unit]) -> list[Unit]:
@@ -107,7 +113,7 @@ def _waits(node: Node, nodes: dict[int, Node], of: dict[tuple[int, int], Unit]) 
         if other not in seen:
             seen.add(other)
             found[of[(node.rank, other)]] = None
-            if nodes[other].kind in RECEIVES:
+            if _is_passive(nodes[other]):
                 left += reversed(nodes[other].waits)
     found.pop(of[(node.rank, node.id)], None)
     return list(found)
@@ -115,8 +121,9 @@ def _waits(node: Node, nodes: dict[int, Node], of: dict[tuple[int, int], Unit]) 
 
 def _exchange(node: Node, ranks: Ranks) -> tuple[tuple[Any, ...], tuple[int, ...]]:
     """What names the exchange a node takes part in, and its ranks; nothing and its own rank where it is alone."""
-    if node.kind in COLLECTS or (node.kind in LOADS and "hecasim_multicast" in node.values):
-        name = node.text("pg_name" if node.kind in COLLECTS else "hecasim_multicast")
+    if node.kind in (*COLLECTS, TREE) or (node.kind in LOADS and "hecasim_multicast" in node.values):
+        where = {TREE: MEMBERS, "COMM_COLL_NODE": "pg_name"}
+        name = node.text(where.get(node.kind, "hecasim_multicast"))
         if name not in ranks.groups:
             raise ConfigError(node.says(f"unknown process group '{name}'; {nearest(name, ranks.groups)}"))
         members = ranks.groups[name]

@@ -12,6 +12,7 @@ from typing import Any
 
 from hecasim.errors import ConfigError
 from hecasim.trace.chakra.exporting import EVERYBODY, GROUPS_FILE
+from hecasim.trace.chakra.relays import MEMBERS, PART
 from hecasim.trace.chakra.schema import COMM_TYPES, NODE_TYPES, schema
 from hecasim.trace.chakra.stream import messages
 from hecasim.trace.checking import LARGEST_SIZE, shown
@@ -19,8 +20,10 @@ from hecasim.trace.checking import LARGEST_SIZE, shown
 PASSED_OVER = ("INVALID_NODE", "METADATA_NODE")
 COMPUTES, LOADS, STORES = ("COMP_NODE",), ("MEM_LOAD_NODE",), ("MEM_STORE_NODE",)
 COLLECTS, SENDS, RECEIVES = ("COMM_COLL_NODE",), ("COMM_SEND_NODE",), ("COMM_RECV_NODE",)
+TREE, IDLE = "a dispatch or combine", "no part in an exchange"
+"""What nodes that hecasim wrote become: several messages one exchange again, nothing to do a member without partner."""
 NOT_REPLAYED = ("GATHER", "SCATTER", "BARRIER")
-KNOWN = (*COMPUTES, *LOADS, *STORES, *COLLECTS, *SENDS, *RECEIVES)
+KNOWN = (*COMPUTES, *LOADS, *STORES, *COLLECTS, *SENDS, *RECEIVES, TREE, IDLE)
 LARGEST_NODES = 10**6
 FILE_NAME = re.compile(r"(.*)\.(\d{1,6})\.et")
 
@@ -87,6 +90,7 @@ def read_ranks(directory: Path) -> Ranks:
         if sum(len(nodes) for nodes in ranks.nodes) > LARGEST_NODES:
             raise ConfigError(f"{directory}: more than {LARGEST_NODES} nodes")
     for nodes in ranks.nodes:
+        _put_together(nodes)
         _take_out(nodes, ranks)
     return ranks
 
@@ -177,6 +181,24 @@ def _pytorch_groups(text: str, ranks: Ranks, where: str) -> dict[str, tuple[int,
         return {}
     count = len(ranks.groups[EVERYBODY])
     return {name: _members(members, count, f"{where}: process group {name}") for name, members in table.items()}
+
+
+def _put_together(nodes: dict[int, Node]) -> None:
+    """Make one node again of the messages that hecasim wrote for an exchange on a tree; it has no size of its own."""
+    first_of = {id_: id_ - node.size(PART) for id_, node in nodes.items() if PART in node.values}
+    for id_, first in first_of.items():
+        if first not in nodes or MEMBERS not in nodes[first].values:
+            raise ConfigError(nodes[id_].says(f"{PART}: there is no dispatch or combine {id_ - first} places before"))
+    for id_ in first_of:
+        del nodes[id_]
+    for node in nodes.values():
+        waits = dict.fromkeys(first_of.get(other, other) for other in node.waits)
+        node.waits = [other for other in waits if other != node.id or other in node.waits]
+        if MEMBERS in node.values:
+            node.kind = TREE
+            node.values.pop("comm_size", None)
+        elif node.values.get("hecasim_idle") is True and "hecasim_algorithm" in node.values:
+            node.kind = IDLE
 
 
 def _take_out(nodes: dict[int, Node], ranks: Ranks) -> None:

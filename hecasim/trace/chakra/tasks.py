@@ -13,10 +13,11 @@ from hecasim.mapping.buffers import Buffer
 from hecasim.mapping.work import Work
 from hecasim.trace.chakra.exporting import PER_MEMBER
 from hecasim.trace.chakra.matching import Unit
-from hecasim.trace.chakra.nodes import COLLECTS, COMPUTES, LOADS, SENDS, Node
+from hecasim.trace.chakra.nodes import COLLECTS, COMPUTES, IDLE, LOADS, SENDS, TREE, Node
+from hecasim.trace.chakra.relays import OWN_BYTES
 from hecasim.trace.chakra.schema import COMM_TYPES
 from hecasim.trace.checking import LARGEST_NUMBER, LONGEST_TEXT, Fault, word
-from hecasim.trace.fields import BUFFER_KINDS, LARGEST_FLOPS
+from hecasim.trace.fields import BUFFER_KINDS, LARGEST_FLOPS, UNEQUAL
 from hecasim.trace.log import PHASES
 from hecasim.trace.runs import read as read_row
 from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, STREAMS, After, Task
@@ -66,9 +67,10 @@ def draft_of(unit: Unit, after: tuple[After, ...], work_of_runtime: Callable[[No
     if node.kind in COMPUTES:
         values["kind"] = COMPUTE
         work[node.rank] = _work(node, work_of_runtime)
-    elif node.kind in (*COLLECTS, *SENDS) or (len(unit.nodes) > 1 and node.kind not in LOADS):
+    elif node.kind in (*COLLECTS, *SENDS, TREE, IDLE) or (len(unit.nodes) > 1 and node.kind not in LOADS):
         values |= {"kind": COLLECTIVE} | _exchange(unit)
         groups.append(unit.members)
+        sizes.update({rank: one.size(OWN_BYTES) for rank, one in unit.nodes.items() if one.kind == TREE})
     else:
         load = node.kind in LOADS
         values |= {"kind": DRAM_READ if load else DRAM_WRITE,
@@ -91,7 +93,7 @@ def task_of(draft: Draft, number: int, tiles: int) -> Task:
         number_of = {work: at for at, work in enumerate(classes)}
         values["work"] = tuple(classes)
         values["work_of"] = tuple(number_of[work] for work in of_tile) if len(classes) > 1 else None
-    elif draft.values["kind"] != COLLECTIVE:
+    elif draft.values["kind"] != COLLECTIVE or draft.values["algorithm"] in UNEQUAL:
         sizes = tuple(draft.sizes.get(tile, 0) for tile in range(tiles))
         values["tile_bytes"] = sizes[:1] if len(set(sizes)) == 1 else sizes
     return Task(**values)
@@ -99,6 +101,11 @@ def task_of(draft: Draft, number: int, tiles: int) -> Task:
 
 def _exchange(unit: Unit) -> dict[str, Any]:
     node, members = unit.first, len(unit.members)
+    if node.kind in (TREE, IDLE):
+        algorithm, size = _word(node, "hecasim_algorithm", COLLECTIVES, ""), node.size("hecasim_size_bytes")
+        if node.kind == TREE and algorithm not in UNEQUAL:
+            raise ConfigError(node.says(f"hecasim_algorithm: found {algorithm}; expected {' or '.join(UNEQUAL)}"))
+        return {"algorithm": algorithm, "size_bytes": size}
     if node.kind in COLLECTS:
         name = COMM_TYPES[node.values["comm_type"]]
         size = node.size("comm_size") * (members if name in PER_MEMBER else 1)

@@ -1,6 +1,8 @@
 """Chakra execution traces: on the wire as their schema says, there and back without loss, and timed by hand."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -8,16 +10,19 @@ from hecasim import load_model, load_package, load_plan
 from hecasim.errors import ConfigError
 from hecasim.mapping.work import Work
 from hecasim.parallel import METHODS
-from hecasim.replaying import read_trace, replay_trace
+from hecasim.replaying import package_of, read_trace, replay_trace
 from hecasim.sim import replay
+from hecasim.topologies import topology_of
 from hecasim.trace import build_trace
 from hecasim.trace.chakra import read_chakra, write_chakra
 from hecasim.trace.chakra.schema import COMM_TYPES, NODE_TYPES, schema
 from hecasim.trace.chakra.stream import messages, put, varint
 from hecasim.trace.chakra.tasks import work_of_operations
-from tests.sim.parts import collective, oracle, trace_of
+from hecasim.trace.file import read
+from tests.sim.parts import collective, oracle, trace_of, tree
 from tests.tiny import tiny_inputs
 
+TRACES = Path(__file__).parents[3] / "traces"
 HOP = 10_000
 
 
@@ -29,14 +34,14 @@ def files(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def there_and_back(trace, tmp_path, chiplet=None):
+def there_and_back(trace, tmp_path, chiplet=None, topology=None):
     """Write, read, write again: the second files must be the first; give the trace that was read."""
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir()
     two.mkdir()
-    write_chakra(trace, one, chiplet)
+    write_chakra(trace, one, chiplet, None, topology)
     back = read_chakra(one)
-    write_chakra(back, two, chiplet)
+    write_chakra(back, two, chiplet, None, topology)
     return back, one, two
 
 
@@ -144,6 +149,49 @@ def test_a_step_of_every_method_comes_back_with_its_integers(tmp_path, method):
     assert back.task_count == trace.task_count
     here, there = replay_trace(trace, package), replay_trace(back, package)
     assert (there["traffic"], there["tile_time_ps"]) == (here["traffic"], here["tile_time_ps"])
+
+
+@pytest.mark.parametrize("name", ["tiny_2x2_hecaton", "tiny_tree_mozart", "pipeline_1f1b_4x4", "by_hand_8x8"])
+def test_every_kind_of_sample_comes_back_with_its_integers(tmp_path, name):
+    """A mixture becomes messages along the tree and is put together again; stages and pairs find their tables."""
+    trace = read(TRACES / f"{name}.jsonl")
+    package = package_of(trace, TRACES / f"{name}.jsonl")
+    topology = topology_of(package.topology)
+    back, _, two = there_and_back(trace, tmp_path, package.chiplet, topology)
+    assert back.task_count == trace.task_count
+    assert all(set(back.groups[table]) == set(trace.groups[table]) for table in back.groups)
+    three = tmp_path / "three"
+    three.mkdir()
+    write_chakra(read_chakra(two), three, package.chiplet, None, topology)
+    for tile in range(trace.tiles):  # the first reading may number groups and nodes anew, the second finds them so
+        assert said(two / f"trace.{tile}.et") == said(three / f"trace.{tile}.et")
+    here, there = replay_trace(trace, package), replay_trace(back, package)
+    for key in ("step_time_ps", "tile_time_ps", "traffic", "energy_j"):
+        assert there[key] == here[key], key
+
+
+def test_messages_of_a_dispatch_go_link_by_link(tmp_path):
+    """A copy per group to its switch, which sends on when it is there; back, a switch adds before it sends."""
+    sizes = (0, 30, 0, 10, 20, 40, 0)  # attention, two switches (the second only passes through), four chiplets
+    tasks = [replace(collective(number, f"tree.{name}", 130), tile_bytes=sizes) for number, name in
+             enumerate(("dispatch", "combine"))]  # fmt: skip
+    trace = trace_of(1, 7, [tasks])
+    write_chakra(trace, tmp_path, None, None, topology_of(tree(1, 2, 2).topology))
+    ways = {NODE_TYPES.index("COMM_SEND_NODE"): "to", NODE_TYPES.index("COMM_RECV_NODE"): "from"}
+
+    def messages_of(tile):
+        found = []
+        for node in nodes_of(tmp_path / f"trace.{tile}.et"):
+            given = attributes(node)
+            other = given.get("comm_dst" if ways.get(node.type) == "to" else "comm_src")
+            found.append((ways.get(node.type, "nothing"), other, given.get("comm_size"), list(node.data_deps)))
+        return found
+
+    assert messages_of(0) == [("to", 1, 30, []), ("to", 5, 40, []), ("from", 1, 30, []), ("from", 5, 40, [])]
+    assert messages_of(1) == [("from", 0, 30, []), ("to", 3, 10, [0]), ("to", 4, 20, [0]), ("from", 3, 10, []),
+                              ("from", 4, 20, []), ("to", 0, 30, [3, 4])]  # fmt: skip
+    assert messages_of(5) == [("from", 0, 40, []), ("to", 0, 40, [])]
+    assert messages_of(6) == [("nothing", None, None, [])] * 2
 
 
 def test_sizes_of_gathers_are_those_of_one_member(tmp_path):
