@@ -145,7 +145,7 @@ def read_task(line: Mapping[str, Any], kind: BodyKind, groups: Mapping[str, Any]
             word(task.group, groups)
         except Fault as fault:
             raise fault.below("group") from None
-    if task.algorithm == "point.send" and any(len(members) > 2 for members in groups[task.group]):
+    if task.algorithm.endswith(".send") and any(len(members) > 2 for members in groups[task.group]):
         raise Fault("group", f"found '{task.group}' with more than two members; expected a source and a target")
     unequal = task.algorithm in UNEQUAL
     if task.kind == COLLECTIVE and bool(task.tile_bytes) != unequal:

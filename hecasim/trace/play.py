@@ -139,9 +139,9 @@ class Order(Sequence[Body]):
         starts = (self[begin], self[begin + period])
         ends = (self[second - 1], self[second + times * period - 1])
         layers, micro_batches = _apart(*starts)
-        if _apart(self[first], self[second]) == (layers, micro_batches) and micro_batches >= 0:
-            if _apart(*ends) == (times * layers, times * micro_batches):
-                return Repetition(times, layers, micro_batches)
+        even = _apart(self[first], self[second]) == (layers, micro_batches) and micro_batches >= 0
+        if even and _apart(*ends) == (times * layers, times * micro_batches):
+            return Repetition(times, layers, micro_batches)
         return Repetition(min(times, max(0, self._last_alike(begin) - second) // period), 0, 0)
 
     def _last_alike(self, place: int) -> int:
