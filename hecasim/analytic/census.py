@@ -24,7 +24,6 @@ from hecasim.trace.roles import check_roles
 from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, Task, Trace
 from hecasim.units import PS_PER_S
 
-
 STAGED = "staged.send"
 
 
