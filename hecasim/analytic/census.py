@@ -24,6 +24,8 @@ from hecasim.trace.roles import check_roles
 from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, Task, Trace
 from hecasim.units import PS_PER_S
 
+STAGED = "staged.send"
+
 
 @dataclass
 class TaskCount:
@@ -121,6 +123,8 @@ class Counter:
                 links[route] += size
                 # What a member sends to its busiest partner leaves over one link after the member has joined.
                 own[source] = max(own[source], self.message_ps(route, size))
+        if task.algorithm == STAGED:  # a part of the way between DRAM and a tile
+            return TaskCount(crossing_bytes=sent, link_bytes=links, sram_bytes=sent, own_ps=own)
         counted = TaskCount(sent_bytes=sent, link_bytes=links, sram_bytes=2 * sent, own_ps=own)
         if sums:
             self._count_sums(counted, sums)
@@ -257,7 +261,7 @@ def _add(census: Census, one: TaskCount, task: Task, times: int) -> None:
     if one.link_bytes is not None:
         census.link_bytes += one.link_bytes * times
         crossed = int(one.link_bytes.sum()) * times
-        if task.kind == COLLECTIVE:
+        if task.kind == COLLECTIVE and task.algorithm != STAGED:
             census.collective_link_bytes += crossed
         else:
             census.memory_link_bytes += crossed

@@ -14,16 +14,16 @@ import numpy as np
 from hecasim.analytic.census import Counter
 from hecasim.parallel.layout import Counts
 from hecasim.topologies import ATTENTION, EXPERT
-from hecasim.trace.task import COLLECTIVE, Task
+from hecasim.trace.task import COLLECTIVE, MESSAGES, Task
 
-DOWN, UP, SEND = "tree.dispatch", "tree.combine", "point.send"
+DOWN, UP = "tree.dispatch", "tree.combine"
 
 
 class Reach:
     """Pairs of tiles, sender and receiver, and the least time between the start of one and the end of the other."""
 
     def __init__(self, task: Task, counter: Counter) -> None:
-        found = list(_messages(task, counter) if task.algorithm == SEND else _on_tree(task, counter))
+        found = list(_messages(task, counter) if task.is_message else _on_tree(task, counter))
         self.sources = np.array([source for source, _, _ in found], dtype=np.int64)
         self.targets = np.array([target for _, target, _ in found], dtype=np.int64)
         least = [counter.message_ps(counter.topology.route(source, target), size) for source, target, size in found]
@@ -58,5 +58,5 @@ def _on_tree(task: Task, counter: Counter) -> Iterator[tuple[int, int, int]]:
 
 def reach_of(task: Task, counter: Counter) -> Reach | None:
     """The pairs of a task, where it is an exchange in which some wait for others."""
-    some = task.kind == COLLECTIVE and task.size_bytes and task.algorithm in (DOWN, UP, SEND)
+    some = task.kind == COLLECTIVE and task.size_bytes and task.algorithm in (DOWN, UP, *MESSAGES)
     return Reach(task, counter) if some else None

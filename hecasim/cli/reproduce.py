@@ -11,6 +11,9 @@ from hecasim.cli.output import note, print_json, show
 def reproduce(
     paper: Annotated[str, typer.Argument(metavar="PAPER", help="Which paper: mozart.", show_default=False)],
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=20, help="Draws of routing to take the mean of.")] = 1,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Show how the calibrated parameters are found, and nothing else.")
+    ] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -18,10 +21,20 @@ def reproduce(
 
     Example: [cyan]hecasim reproduce mozart[/]
     """
-    from hecasim.report.reproduction import reproduction
-    from hecasim.reproduce import PAPERS
+    from hecasim.report.reproduction import calibration, reproduction
+    from hecasim.reproduce import CALIBRATIONS, PAPERS
 
-    found = PAPERS[paper](seeds, lambda what: note(f"  {what}", as_json=as_json, quiet=quiet))
+    def progress(what: str) -> None:
+        note(f"  {what}", as_json=as_json, quiet=quiet)
+
+    if calibrate:
+        study = CALIBRATIONS[paper](progress)
+        if as_json:
+            print_json(study)
+        else:
+            show(*calibration(study))
+        return
+    found = PAPERS[paper](seeds, progress)
     if as_json:
         print_json(found.to_json())
     else:

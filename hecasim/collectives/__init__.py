@@ -44,6 +44,7 @@ COLLECTIVES: Registry[Schedule] = Registry(
         "chain.broadcast": chain.broadcast,
         "chain.reduce": chain.reduce,
         "point.send": point.send,
+        "staged.send": point.staged,
         "tree.dispatch": tree.dispatch,
         "tree.combine": tree.combine,
     },

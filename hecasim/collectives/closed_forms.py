@@ -36,10 +36,10 @@ def bytes_sent_per_member(
         return (count - 1) * _in_chunks(share(size_bytes, count), options)
     if name in {"chain.broadcast", "chain.reduce"}:
         return _in_chunks(size_bytes, options)
-    if name == "point.send":
+    if name in {"point.send", "staged.send"}:
         return size_bytes
     known = [*PASSES, "torus_2d.all_reduce", "direct.all_to_all", "rounds.all_gather", "rounds.reduce_scatter"]
-    known += ["chain.broadcast", "chain.reduce", "point.send"]
+    known += ["chain.broadcast", "chain.reduce", "point.send", "staged.send"]
     raise ConfigError(f"collective: no closed form for '{name}'; {nearest(name, known)}")
 
 

@@ -53,9 +53,18 @@ class PointToPoint(Pattern):
 
 def send(grid: Grid, members: Sequence[int], size_bytes: int, options: Options) -> tuple[Stage, ...]:  # noqa: ARG001
     """*size_bytes* from the first of two members to the second; nothing if there is only one."""
-    check_group("point.send", members, size_bytes)
+    return _one("point.send", members, size_bytes)
+
+
+def staged(grid: Grid, members: Sequence[int], size_bytes: int, options: Options) -> tuple[Stage, ...]:  # noqa: ARG001
+    """The part of a DRAM transfer between a switch that stores and forwards and its chiplet: a message like `send`."""
+    return _one("staged.send", members, size_bytes)
+
+
+def _one(name: str, members: Sequence[int], size_bytes: int) -> tuple[Stage, ...]:
+    check_group(name, members, size_bytes)
     if len(members) == 1:
         return ()
     if len(members) > 2:
-        raise ConfigError(f"point.send: found {len(members)} members; expected the source and the target")
+        raise ConfigError(f"{name}: found {len(members)} members; expected the source and the target")
     return ((PointToPoint(members[0], members[1], size_bytes),),)

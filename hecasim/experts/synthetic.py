@@ -25,6 +25,7 @@ FINE = 1 << 16  # parts of logits
 LIMIT = 1 << 40  # beyond any logit; keys stay within 63 bits
 QUANTILES = 1 << 16  # of the Gumbel distribution: the noise reaches from -2.5 to 11.8
 STRUCTURE, SHIFTED, TOKENS, PROFILE = range(4)  # what a seed is for
+AT_ONCE = 512  # tokens whose keys stay in a cache
 PROFILE_TOKENS = 1024  # from which a router's labels are spread
 
 Keys = NDArray[np.int64]
@@ -71,11 +72,16 @@ class _Layer:
 
 
 def draw(model: ModelSpec, router: Router, tokens: int, *, seed: int, step: int = 0, drift: float = 0.0) -> Routing:
-    """Routing of *tokens* tokens through every expert layer of *model*.
+    """Routing of *tokens* tokens through every expert layer of *model*; the last few are remembered.
 
     Another *step* draws other tokens for the same experts; *drift* (0 to 1) mixes every expert's character with a
     fresh one, as a shifted set of texts would.
     """
+    return _drawn(model, router, tokens, seed, step, drift)
+
+
+@lru_cache(maxsize=2)
+def _drawn(model: ModelSpec, router: Router, tokens: int, seed: int, step: int, drift: float) -> Routing:
     moe = experts_of(model)
     if not 0 <= drift <= 1:
         raise ConfigError(f"drift: found {drift:g}; expected a share from 0 to 1")
@@ -85,6 +91,7 @@ def draw(model: ModelSpec, router: Router, tokens: int, *, seed: int, step: int 
     for layer in range(model.moe_layers):
         experts = _experts(moe, router, seed, layer, drift)
         chosen[layer] = _choose(experts, router, moe, tokens, np.random.default_rng([seed, layer, TOKENS, step]))
+    chosen.flags.writeable = False
     words = (
         [router.about, f"seed {seed}"] + ([f"step {step}"] if step else []) + ([f"drift {drift:g}"] if drift else [])
     )
@@ -143,16 +150,31 @@ def _gumbel() -> Keys:
 def _choose(layer: _Layer, router: Router, moe: MoeSpec, tokens: int, source: np.random.Generator) -> Ids:
     """The experts of *tokens* tokens, (tokens, top_k) in rising order."""
     latent = np.rint(source.standard_normal((tokens, router.rank)) * COARSE)
-    logits = (latent @ layer.factors.T) * (router.strength * FINE / COARSE**2)
-    logits += layer.popularity * (router.skew * FINE / COARSE)
-    keys = np.rint(np.clip(logits, -LIMIT, LIMIT)).astype(np.int64)
-    keys += _gumbel()[source.integers(0, QUANTILES, size=keys.shape, dtype=np.uint16)]
+    noise = source.integers(0, QUANTILES, size=(tokens, moe.experts), dtype=np.uint16)
+    weights = np.ascontiguousarray(layer.factors.T)
+    popularity = layer.popularity * (router.skew * FINE / COARSE)
+    chosen = np.empty((tokens, moe.top_k), np.int16)
+    for first in range(0, tokens, AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        logits = latent[part] @ weights
+        logits *= router.strength * FINE / COARSE**2
+        logits += popularity
+        np.clip(logits, -LIMIT, LIMIT, out=logits)
+        keys = np.rint(logits, out=logits).astype(np.int64)
+        keys += _gumbel()[noise[part]]
+        chosen[part] = _best(keys, moe)
+    return chosen
+
+
+def _best(keys: Keys, moe: MoeSpec) -> Ids:
+    """The experts of the highest keys, in rising order; of equal ones the higher numbers."""
     keys *= moe.experts
     keys += np.arange(moe.experts)
     if moe.is_limited_to_groups:
         keys = np.where(_reachable(keys, moe), keys, np.iinfo(np.int64).min)
-    best = np.argpartition(keys, moe.experts - moe.top_k, axis=1)[:, moe.experts - moe.top_k :]
-    return np.sort(best, axis=1).astype(np.int16)
+    keys.partition(moe.experts - moe.top_k, axis=1)
+    # A key ends in the number of its expert.
+    return np.sort(keys[:, moe.experts - moe.top_k :] % moe.experts, axis=1).astype(np.int16)
 
 
 def _reachable(keys: Keys, moe: MoeSpec) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hecasim.mapping.work import Work
-from hecasim.specs import ChipletSpec, SystolicCoreSpec
+from hecasim.specs import ChipletSpec, IdealCoreSpec, SystolicCoreSpec
 from hecasim.units import PS_PER_S
 
 
@@ -39,12 +39,15 @@ def operand_elements(chiplet: ChipletSpec, count: int, m: int, n: int, k: int) -
 
     What streams past several arrays at once is read once for them; sums of an adder tree come out finished.
     """
-    core = chiplet.core
+    return _operands(chiplet.core, count, m, n, k)
+
+
+def _operands(core: IdealCoreSpec | SystolicCoreSpec, count: int, m: int, n: int, k: int) -> int:
+    left, right, out = m * k, k * n, m * n
     if not isinstance(core, SystolicCoreSpec):
-        return count * (m * k + k * n + m * n)
+        return count * (left + right + out)
     row_folds, column_folds, _ = folds(core, m, n, k)
     column_folds = -(-column_folds // core.broadcast)
-    left, right, out = m * k, k * n, m * n
     if core.dataflow == "os":
         return count * (left * column_folds + right * row_folds + out)
     sums = 1 if core.adder_tree else 2 * row_folds - 1
@@ -55,7 +58,8 @@ def operand_elements(chiplet: ChipletSpec, count: int, m: int, n: int, k: int) -
 
 def sram_bytes(chiplet: ChipletSpec, work: Work, element_bytes: int) -> int:
     """Bytes through the core's SRAM port: GEMM operands, and two reads and a write per three vector operations."""
-    elements = sum(operand_elements(chiplet, *shape) for shape in work.gemms)
+    core = chiplet.core
+    elements = sum([_operands(core, *shape) for shape in work.gemms])
     return (elements + work.vector_operations) * element_bytes
 
 
@@ -64,7 +68,7 @@ def arithmetic_ps(chiplet: ChipletSpec, work: Work) -> int:
     core = chiplet.core
     if not isinstance(core, SystolicCoreSpec):
         return -(-work.flops * PS_PER_S // int(core.peak_flop_per_s))
-    cycles = sum(gemm_cycles(core, *shape) for shape in work.gemms)
+    cycles = sum([gemm_cycles(core, *shape) for shape in work.gemms])
     cycles += -(-work.vector_operations // core.vector_lanes)
     return -(-cycles * PS_PER_S // int(core.clock_hz))
 

@@ -90,10 +90,11 @@ def ffn(model: ModelSpec, inner: int, tokens: int, copies: int = 1) -> Module:
     return _module(products, vectors, parameters, copies * tokens * gates * inner)
 
 
-def experts(model: ModelSpec, tokens: Sequence[int], copies: int) -> Module:
-    """The experts of one chiplet one after another, *tokens* assignments to each; *copies* tokens have come in.
+def experts(model: ModelSpec, tokens: Sequence[int], copies: int, *, keeps_outputs: bool = False) -> Module:
+    """The experts of one chiplet one after another, *tokens* assignments to each; *copies* vectors have come in.
 
-    Saved are the inputs that came and what enters the activations.
+    Saved are the inputs that came and what enters the activations; with `keeps_outputs` also what every expert made,
+    from which a framework works out the gradient of the gate.
     """
     moe = model.moe
     assert moe is not None
@@ -106,7 +107,8 @@ def experts(model: ModelSpec, tokens: Sequence[int], copies: int) -> Module:
         ((total - copies) * model.hidden, RESIDUAL),
     ]  # fmt: skip
     parameters = len(tokens) * model.expert_parameters
-    return _module(products, vectors, parameters, copies * model.hidden + total * gates * inner)
+    kept = copies * model.hidden + total * gates * inner + (total * model.hidden if keeps_outputs else 0)
+    return _module(products, vectors, parameters, kept)
 
 
 def head(model: ModelSpec, tokens: int) -> Module:

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
-    """One figure: published (None where the paper gives none) and ours."""
+    """One figure: published (None where the paper gives none), ours, and ours before any calibration."""
 
     claim: str
     case: str
     paper: float | None
     ours: float
+    uncalibrated: float | None = None
 
     @property
     def gap(self) -> float | None:
@@ -28,14 +29,24 @@ class Assumption(NamedTuple):
     source: str
 
 
+class Sensitivity(NamedTuple):
+    """One parameter changed: the seconds of the baseline then, and every variant's time over it."""
+
+    changed: str
+    baseline_s: float
+    ratios: dict[str, float]
+
+
 @dataclass(frozen=True)
 class Reproduction:
-    """All rows of a paper, what they rest on, and the verdict in words."""
+    """All rows of a paper, what they rest on, what one changed parameter does, and the verdict in words."""
 
     paper: str
     rows: tuple[Row, ...]
     assumptions: tuple[Assumption, ...]
     verdict: str
+    sensitivity: tuple[Sensitivity, ...] = ()
+    sensitivity_of: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The contract's document."""
@@ -43,4 +54,5 @@ class Reproduction:
             "rows": [row._asdict() | {"gap": row.gap} for row in self.rows],
             "assumptions": [assumption._asdict() for assumption in self.assumptions],
             "verdict": self.verdict,
+            "sensitivity": {"of": self.sensitivity_of, "rows": [one._asdict() for one in self.sensitivity]},
         }

@@ -164,10 +164,14 @@ class LinkSpec(Spec):
 
 
 class SwitchSpec(Spec):
-    """The switch of a tree's group: it sums what its chiplets send at this rate, and its routing takes this long."""
+    """The switch of a tree's group: it sums what its chiplets send at this rate, and its routing takes this long.
+
+    Weights between its DRAM and its chiplets are `staged` in it, for one chiplet after another, or pass `through`.
+    """
 
     reduction_bandwidth_bytes_per_s: BytesPerSOrUnlimited
     latency_ps: Ps = 0
+    memory_path: Literal["staged", "through"] = "staged"
     static_w: Watts = Field(default=0.0, alias="static")
 
 

@@ -59,10 +59,14 @@ class PlanSpec(Spec):
     expert_placement: Name = "contiguous"
     profile_tokens: Count = 4096  # on which the placement is fitted
     dispatch_copies: Literal["per_expert", "per_chiplet"] = "per_chiplet"
-    dispatch_point: Literal["attention", "switch"] = "attention"
+    dispatch_point: Literal["attention", "switch"] = "attention"  # where copies of a token are made
+    combine_point: Literal["attention", "switch"] = "switch"  # where the outputs of a token are added
     shared_expert_placement: Literal["attention", "chiplets"] = "attention"
     stream_tokens: bool = True
     stream_experts: bool = True
+    tokens_ahead: CountOrAuto = "auto"  # micro-batches of a layer whose tokens may wait at their experts at once
+    weights_ahead: Literal["chiplet", "block"] = "chiplet"  # expert weights come when a chiplet, or the block, is done
+    stash: Literal["lean", "full"] = "lean"  # what experts save: inputs and what enters activations; outputs too
     weight_passes: Annotated[int, Field(ge=3, le=16)] = 3
     segment_bytes: Bytes = 256 * 1024
     capacity: Literal["refuse", "warn"] = "refuse"

@@ -155,7 +155,7 @@ def read_task(line: Mapping[str, Any], kind: BodyKind, groups: Mapping[str, Any]
             word(task.group, groups)
         except Fault as fault:
             raise fault.below("group") from None
-    if task.algorithm == SENDS and any(len(members) > 2 for members in groups[task.group]):
+    if task.is_message and any(len(members) > 2 for members in groups[task.group]):
         raise Fault("group", f"found '{task.group}' with more than two members; expected pairs, source and target")
     unequal = task.algorithm in UNEQUAL
     if task.kind == COLLECTIVE and bool(task.tile_bytes) != unequal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from hecasim.experts import Kept, Options, Placement, Routing, Site, apply_capac
 from hecasim.experts.cost import default_weights
 from hecasim.experts.recorded import read_routing
 from hecasim.mapping import modules
-from hecasim.mapping.dispatch import copies_per_token
+from hecasim.mapping.dispatch import Counts, Dispatch, copies_per_token, count_dispatch
 from hecasim.mapping.dram import dram_capacity_bytes, footprint
 from hecasim.mapping.modules import Module
+from hecasim.mapping.tree_sram import SramNeed, sram_need
 from hecasim.parallel import ON_TREES
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
 from hecasim.topologies import make
@@ -38,6 +39,9 @@ class MixedStep:
     placement: Placement
     profile_loads: np.ndarray[Any, np.dtype[np.int64]]
     """Assignments per chiplet in the profile, (expert layers, chiplets): hot ones load first."""
+    dispatches: Sequence[Sequence[Sequence[Dispatch]]]
+    """Per expert layer, micro-batch and attention chiplet."""
+    room: SramNeed
     dram_by_class: Mapping[str, int]
     remarks: tuple[str, ...]
     notes: tuple[str, ...]
@@ -63,13 +67,28 @@ class MixedStep:
 
     @property
     def activation_peak_bytes(self) -> int:
-        """SRAM space is not followed on a tree."""
+        """Tasks take no space on a tree: see `room`."""
         return 0
 
-    def token_slice(self, micro_batch: int, root: int) -> slice:
-        """The tokens of a micro-batch that one attention chiplet handles."""
-        first = (micro_batch * self.tree.attention + root) * self.tokens
-        return slice(first, first + self.tokens)
+    @property
+    def tokens_ahead(self) -> int:
+        """Micro-batches of a layer whose tokens may be at the experts at once; 1 where tokens do not stream."""
+        return self.room.tokens_ahead
+
+    @property
+    def sram_bytes(self) -> int:
+        """Of the fullest expert chiplet."""
+        return self.room.bytes_at(self.tokens_ahead)
+
+    def per_tile(self, root: int, own: Sequence[int] = ()) -> list[int]:
+        """*root* at every attention chiplet, none at the switches, *own* at the expert chiplets (none: none)."""
+        tree = self.tree
+        below = own or [0] * (tree.size - tree.first_expert)
+        return [root] * tree.attention + [0] * tree.groups + [int(one) for one in below]
+
+    def vectors(self, found: Dispatch) -> Counts:
+        """Vectors that go to every chiplet, and come home from it."""
+        return found.copies if self.plan.dispatch_copies == "per_chiplet" else found.assigned
 
     def root_module(self, layer: int) -> Module:
         """What an attention chiplet does for its part of a micro-batch in one layer."""
@@ -109,9 +128,26 @@ def prepare_mixed(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Mix
     placement = place(plan.expert_placement, profile, site, Options(default_weights(model, site), plan.seed))
     loads = _chiplet_loads(profile, placement)
     by_class = _footprint(model, plan)
-    return MixedStep(package, model, plan, tree, kept, placement, loads, by_class,
-                     tuple(_remarks(package, model, plan, placement, by_class)),
-                     tuple(_notes(kept, placement, plan)))  # fmt: skip
+    dispatches = _dispatches(kept, placement, tokens // plan.batch * micro_batch // tree.attention, tree.attention)
+    per_chiplet = plan.dispatch_copies == "per_chiplet"
+    fullest = max((_most_vectors(found, per_chiplet) for layer in dispatches for found in layer), default=0)
+    room = sram_need(package, model, plan, placement.site, fullest)
+    return MixedStep(package, model, plan, tree, kept, placement, loads, dispatches, room, by_class,
+                     (*_remarks(package, by_class), *room.remarks), tuple(_notes(kept, placement, plan)))  # fmt: skip
+
+
+def _dispatches(kept: Kept, placement: Placement, tokens: int, roots: int) -> list[list[list[Dispatch]]]:
+    """Of every *tokens* tokens in order, in every expert layer: those of each attention chiplet."""
+    firsts = range(0, kept.routing.tokens, tokens)
+    found = [[count_dispatch(kept, placement, layer, slice(first, first + tokens)) for first in firsts]
+             for layer in range(kept.routing.layers)]  # fmt: skip
+    return [[layer[at : at + roots] for at in range(0, len(layer), roots)] for layer in found]
+
+
+def _most_vectors(found: Sequence[Dispatch], per_chiplet: bool) -> int:
+    """At the busiest chiplet, from all attention chiplets."""
+    counts = [one.copies if per_chiplet else one.assigned for one in found]
+    return int(np.sum(counts, axis=0).max())
 
 
 def _tree(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Tree:
@@ -168,24 +204,11 @@ def _footprint(model: ModelSpec, plan: PlanSpec) -> dict[str, int]:
     return footprint(model, plan, saved, tokens * model.hidden * plan.bytes_per_element)
 
 
-def _remarks(
-    package: PackageSpec, model: ModelSpec, plan: PlanSpec, placement: Placement, by_class: Mapping[str, int]
-) -> list[str]:
-    remarks = []
+def _remarks(package: PackageSpec, by_class: Mapping[str, int]) -> list[str]:
     needed, capacity = sum(by_class.values()), dram_capacity_bytes(package)
     if capacity is not None and needed > capacity and not package.memory.enforce_capacity:
-        remarks.append(
-            f"DRAM capacity is not enforced: {needed / 2**30:.1f} GiB needed, {capacity / 2**30:.1f} GiB present"
-        )
-    cluster = model.expert_parameters * (placement.experts // placement.chiplets) * plan.bytes_per_element
-    room = package.chiplet.sram.weights_bytes
-    if room is not None and cluster > room:
-        remarks.append(
-            f"the experts of one chiplet and layer take {cluster / 2**20:.1f} MiB; its weight buffer has "
-            f"{room / 2**20:.1f} MiB"
-        )
-    remarks.append("tree: SRAM space is not followed task by task; one layer's weights and tokens are taken to fit")
-    return remarks
+        return [f"DRAM capacity is not enforced: {needed / 2**30:.1f} GiB needed, {capacity / 2**30:.1f} GiB present"]
+    return []
 
 
 def _notes(kept: Kept, placement: Placement, plan: PlanSpec) -> list[str]:

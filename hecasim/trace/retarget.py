@@ -14,7 +14,6 @@ from dataclasses import replace
 from hecasim.collectives import COLLECTIVES
 from hecasim.errors import ConfigError
 from hecasim.topologies import Topology, Tree
-from hecasim.trace.fields import SENDS
 from hecasim.trace.task import COLLECTIVE, Trace
 
 SHOWN = 4
@@ -45,7 +44,7 @@ def retarget(trace: Trace, grid: Topology) -> Trace:
 
 
 def _faults(trace: Trace, grid: Topology) -> Iterator[str]:
-    used = {task.group for kind in trace.kinds for task in kind.tasks if task.group and task.algorithm != SENDS}
+    used = {task.group for kind in trace.kinds for task in kind.tasks if task.group and not task.is_message}
     for name, groups in trace.groups.items():
         broken = [members for members in groups if not _is_rectangle(members, grid.columns)] if name in used else []
         if broken:

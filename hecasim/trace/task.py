@@ -21,6 +21,8 @@ DEFAULT_LEAD = 7
 COMPUTE, COLLECTIVE, DRAM_READ, DRAM_WRITE = "compute", "collective", "dram_read", "dram_write"
 STREAMS = ("collective", "weights", "load", "store")
 """Classes of traffic that take turns on a link."""
+MESSAGES = ("point.send", "staged.send")
+"""Collectives of two members, a source and a target."""
 
 
 class After(NamedTuple):
@@ -65,6 +67,10 @@ class Task:
     def leads(self) -> bool:
         """Whether later bodies are issued only when it has ended: weights in advance and stores hold nobody up."""
         return self.kind != DRAM_WRITE and self.stream != "weights"
+
+    @property
+    def is_message(self) -> bool:
+        return self.algorithm in MESSAGES
 
     def work_at(self, tile: int) -> Work:
         return self.work[self.work_of[tile] if self.work_of else 0]

@@ -86,12 +86,12 @@ def test_sixteen_arrays_that_share_inputs_and_an_adder_tree_read_inputs_once_per
 
 
 def test_the_tiles_of_a_die_work_as_one():
-    """36 tiles of 16 arrays of 16 x 16 at 1 GHz; 32 GB/s and 2.265 MB of SRAM each."""
+    """64 tiles of 16 arrays of 16 x 16 at 1 GHz; 32 GB/s and 2.265 MB of SRAM each."""
     chiplet = load_package("mozart_qwen3_hbm2").chiplet
-    assert chiplet.core.peak_flop_per_s == 36 * 16 * 256 * 2 * 10**9
-    assert chiplet.core.vector_lanes == 36 * chiplet.tile_core.vector_lanes
-    assert chiplet.sram.operand_bytes_per_s == 36 * 32 * 10**9
-    assert chiplet.sram.weights_bytes + chiplet.sram.activations_bytes == 36 * 2_265_000
+    assert chiplet.core.peak_flop_per_s == 64 * 16 * 256 * 2 * 10**9
+    assert chiplet.core.vector_lanes == 64 * chiplet.tile_core.vector_lanes
+    assert chiplet.sram.operand_bytes_per_s == 64 * 32 * 10**9
+    assert chiplet.sram.weights_bytes + chiplet.sram.activations_bytes == 64 * 2_265_000
     ideal = load_package("oracle_8x8", {"chiplet.tiles": 3}).chiplet
     assert (ideal.core.peak_flop_per_s, ideal.sram.weights_bytes) == (3 * 10**13, None)
 

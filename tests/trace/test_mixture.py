@@ -1,21 +1,30 @@
 """A step of a mixture of experts on a tree: tokens and bytes are conserved, nobody waits forever, engines agree."""
 
 import json
+from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from hecasim.errors import ConfigError
+from hecasim.errors import ConfigError, InfeasiblePlan
 from hecasim.experts import PLACEMENTS
-from hecasim.mapping.dispatch import count_dispatch
 from hecasim.run import simulate
 from hecasim.sim import replay
 from hecasim.specs import load_model, load_package, load_plan
 from hecasim.trace import assemble, prepare
-from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ
+from hecasim.trace.task import COMPUTE, DRAM_READ, DRAM_WRITE
 
-MOZART = {"baseline": (False, "per_expert"), "C": (True, "per_chiplet")}
+MOZART = {
+    "baseline": {"stream_tokens": False, "stream_experts": False, "dispatch_copies": "per_expert",
+                 "combine_point": "attention"},
+    "C": {},
+    "tokens alone": {"stream_experts": False, "tokens_ahead": 1, "weights_ahead": "block"},
+    "experts alone": {"stream_tokens": False, "dispatch_point": "switch", "optimizer": "adam", "weight_passes": 4},
+}  # fmt: skip
+STAGED = ("read weights", "read states", "hand on weights", "hand back weights", "write weights")
+SHOWN_SWITCH = 2  # of the eight tiles of a timeline
 
 
 def inputs(attention=1, dense_first=0, **plan):
@@ -39,7 +48,7 @@ def test_every_assignment_is_dispatched_computed_and_combined_once(copies, place
     package, model, plan = inputs(expert_placement=placement, dispatch_copies=copies)
     step = prepare(package, model, plan)
     for layer in range(model.moe_layers):
-        found = [count_dispatch(step.kept, step.placement, layer, step.token_slice(number, 0)) for number in range(2)]
+        found = [one for of_micro_batch in step.dispatches[layer] for one in of_micro_batch]
         assert sum(int(one.per_expert.sum()) for one in found) == 4 * 32 * model.moe.top_k
         for one in found:
             assert one.assigned.sum() == one.per_expert.sum()
@@ -49,7 +58,7 @@ def test_every_assignment_is_dispatched_computed_and_combined_once(copies, place
     trace = assemble(step)
     sent = {name: [] for name in ("dispatch", "combine")}
     for kind, task in tasks_of(trace):
-        if task.kind == COLLECTIVE:
+        if task.label in sent:
             sent[task.label].append((kind.phase, task.tile_bytes[5:]))
     for phase in ("forward", "backward"):
         out, home = (sorted(sizes for where, sizes in sent[name] if where == phase) for name in sent)
@@ -71,10 +80,7 @@ def test_executed_flops_are_those_of_the_assignments():
 @pytest.mark.parametrize("variant", MOZART)
 @pytest.mark.parametrize(("attention", "dense_first"), [(1, 0), (2, 0), (4, 1)])
 def test_both_engines_play_one_step_above_its_bounds(variant, attention, dense_first):
-    streams, copies = MOZART[variant]
-    package, model, plan = inputs(
-        attention, dense_first, stream_tokens=streams, stream_experts=streams, dispatch_copies=copies
-    )
+    package, model, plan = inputs(attention, dense_first, **MOZART[variant])
     fast, plain, lower = (
         simulate(package, model, plan.model_copy(update=update))
         for update in ({}, {"engine": "plain"}, {"fidelity": "analytic"})
@@ -85,10 +91,79 @@ def test_both_engines_play_one_step_above_its_bounds(variant, attention, dense_f
 
 
 def test_streaming_and_fewer_copies_save_time():
-    def time(streams, copies):
-        return simulate(*inputs(stream_tokens=streams, stream_experts=streams, dispatch_copies=copies))["step_time_ps"]
+    def time(**plan):
+        return simulate(*inputs(**plan))["step_time_ps"]
 
-    assert time(True, "per_chiplet") < time(True, "per_expert") < time(False, "per_expert")
+    baseline = MOZART["baseline"]
+    streams = {"stream_tokens": True, "stream_experts": True}
+    assert time() < time(**baseline | streams) < time(**baseline)
+
+
+@pytest.mark.parametrize("point", ["attention", "switch"])
+@pytest.mark.parametrize("copies", ["per_expert", "per_chiplet"])
+def test_outputs_come_home_as_often_as_the_plan_says(copies, point):
+    step = prepare(*inputs(dispatch_copies=copies, combine_point=point))
+    home = [task for _, task in tasks_of(assemble(step)) if task.label == "combine"]
+    for task in home:
+        to_root = sum(task.tile_bytes[1:5]) if point == "switch" else sum(task.tile_bytes[5:])
+        assert to_root == (task.size_bytes - sum(task.tile_bytes[5:]) if point == "switch" else task.size_bytes)
+    tokens = sum(int((one.group_tokens if point == "switch" else step.vectors(one)).sum())
+                 for layer in step.dispatches for found in layer for one in found)  # fmt: skip
+    upward = sum(sum(task.tile_bytes[1:5]) or sum(task.tile_bytes[5:]) for task in home)
+    assert upward == 2 * tokens * step.model.hidden * 2  # forward and backward, in fp16
+
+
+@pytest.mark.parametrize("path", ["staged", "through"])
+@pytest.mark.parametrize("passes", [3, 4])
+@pytest.mark.parametrize("variant", MOZART)
+def test_every_chiplet_gets_the_weights_of_every_layer_and_gives_them_back(variant, passes, path):
+    package, model, plan = inputs(**MOZART[variant] | {"weight_passes": passes, "optimizer_traffic": False})
+    package = load_package(package, {"switch.memory_path": path})
+    trace = assemble(prepare(package, model, plan))
+    came, went = Counter(), Counter()
+    for _, task in tasks_of(trace):
+        if task.algorithm == "staged.send":
+            for source, *target in trace.groups[task.group]:
+                if target:
+                    (came if source < 5 else went)[max(source, *target)] += task.size_bytes
+        elif "weights" in task.label or "states" in task.label:
+            for tile in range(5, trace.tiles):
+                (came if task.kind == DRAM_READ else went)[tile] += task.bytes_at(tile)
+    held = model.moe_layers * model.moe.experts // 16 * model.expert_parameters * plan.bytes_per_element
+    assert came == dict.fromkeys(range(5, 21), (passes - 1) * held)
+    assert went == dict.fromkeys(range(5, 21), held)
+    read, written = (sum(sum(task.tile_bytes[1:]) for _, task in tasks_of(trace)
+                         if task.kind == kind and "activations" not in task.label)
+                     for kind in (DRAM_READ, DRAM_WRITE))  # fmt: skip
+    assert (read, written) == ((passes - 1) * 16 * held, 16 * held)
+
+
+@pytest.mark.parametrize("variant", MOZART)
+def test_a_switch_stages_one_thing_at_a_time(variant):
+    package, model, plan = inputs(**MOZART[variant])
+    log = replay(assemble(prepare(package, model, plan)), package, keep_spans=True)
+    spans = sorted((span.start_ps, span.end_ps) for span in log.spans
+                   if span.tile == SHOWN_SWITCH and span.end_ps > span.start_ps and span.label in STAGED)  # fmt: skip
+    assert len(spans) > 2 * 3 * 4
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_tokens_wait_at_their_experts_as_far_as_the_sram_holds_them():
+    package, model, plan = inputs(batch=8, micro_batch=1, sequence=64, capacity="refuse")
+
+    def ahead(mebibytes):
+        small = load_package(package, {"chiplet.tiles": "1", "chiplet.sram.weights": f"{round(mebibytes * 2**19)} B",
+                                       "chiplet.sram.activations": f"{round(mebibytes * 2**19)} B"})  # fmt: skip
+        step = prepare(small, model, plan)
+        assert step.sram_bytes <= mebibytes * 2**20
+        return step.tokens_ahead
+
+    least = prepare(package, model, load_plan(plan, {"tokens_ahead": "1"})).sram_bytes / 2**20
+    found = [ahead(least + extra) for extra in (0.01, 0.3, 0.6, 10)]
+    assert found == sorted(found)
+    assert (found[0], found[-1]) == (1, 8)
+    with pytest.raises(InfeasiblePlan, match="SRAM of an expert chiplet"):
+        ahead(least - 0.01)
 
 
 @pytest.mark.parametrize("expert", [0, 63])
@@ -100,17 +175,6 @@ def test_nothing_waits_forever_when_one_expert_takes_a_token_of_all_or_none(expe
     routing = replace(step.kept.routing, chosen=chosen)
     log = replay(assemble(replace(step, kept=replace(step.kept, routing=routing))), package)
     assert log.step_ps > 0
-
-
-def test_weights_cross_dram_as_often_as_the_plan_says():
-    reads = {}
-    for passes in (3, 5):
-        trace = assemble(prepare(*inputs(weight_passes=passes)))
-        reads[passes] = sum(sum(task.tile_bytes) for _, task in tasks_of(trace) if task.kind == DRAM_READ)
-    package, model, plan = inputs()
-    step = prepare(package, model, plan)
-    held = model.moe.experts * model.expert_parameters + step.root_module(0).parameters
-    assert reads[5] - reads[3] == 2 * model.moe_layers * held * plan.bytes_per_element
 
 
 def test_a_grid_or_a_dense_model_is_refused():
