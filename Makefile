@@ -9,6 +9,8 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+# The fast engine is compiled in the first run after its sources change: half a minute.
+COMPILE = echo "compiling the fast engine (once)" >&2; $(BIN)/hecasim run traces/tiny_dense.yaml > $(VENV)/compiled.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 help: ## every verb with one line about it
@@ -49,8 +51,10 @@ $(VENV)/.made:
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/.made
 	@$(PIP) install -e .
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/.made
 	@$(PIP) install -e '.[dev]'
+	@$(COMPILE)
 	@touch $(VENV)/.installed $@

@@ -77,7 +77,7 @@ def replay_trace(
     else:
         census = take_census(trace, package)
         rooms = rooms_of(package.chiplet.sram, plan.capacity, trace.about.get("sram_estimate_bytes", 0))
-        log = replay(trace, package, fold=plan.engine == "fast", progress=progress, keep_spans=timeline, rooms=rooms)
+        log = replay(trace, package, engine=plan.engine, progress=progress, keep_spans=timeline, rooms=rooms)
     if not log.step_ps:
         raise ConfigError("trace: nothing in it takes any time on this package")
     wall_s = time.perf_counter() - started

@@ -41,13 +41,13 @@ def simulate(
         log, census = estimate(trace, package)
     else:
         census = take_census(trace, package)
-        fold = plan.engine == "fast"
         rooms = UNLIMITED_ROOMS
         if sram_room:
             rooms = rooms_of(package.chiplet.sram, plan.capacity, prepared.activation_peak_bytes)
         log = replay(
-            trace, package, fold=fold, progress=progress, keep_spans=timeline, contention=contention, rooms=rooms
-        )
+            trace, package, engine=plan.engine, progress=progress, keep_spans=timeline, contention=contention,
+            rooms=rooms,
+        )  # fmt: skip
     wall_s = time.perf_counter() - started
     return summarize(log, census, package, model, prepared.plan, version=_version(), wall_s=wall_s)
 

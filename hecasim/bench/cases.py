@@ -55,13 +55,13 @@ class Ring:
 
     name: str
     side: int
-    fold: bool
+    engine: str
 
     def prepare(self) -> Callable[[], Integers]:
         trace, package = lone_ring(self.side, self.side)
 
         def run() -> Integers:
-            log = replay(trace, package, fold=self.fold)
+            log = replay(trace, package, engine=self.engine)
             links = [lane for lane in log.lanes if lane.kind == "link"]
             return {
                 "step_time_ps": log.step_ps,
@@ -128,7 +128,7 @@ CASES: tuple[Case, ...] = (
     ),
     _small("hecaton_recompute_full", recompute="full"),
     _small("hecaton_overlap_chunk", overlap="chunk"),
-    Ring("ring_64_plain", side=8, fold=False),
-    Ring("ring_64_fast", side=8, fold=True),
+    Ring("ring_64_plain", side=8, engine="plain"),
+    Ring("ring_64_fast", side=8, engine="fast"),
     Step("llama2_7b_8x8_folded", "hecaton_8x8_standard", "llama2-7b", {"batch": 2, "sequence": 512}),
 )

@@ -43,7 +43,7 @@ def probe_collective(
     trace = _trace(topology, group, name, size_bytes, plan)
     stages = COLLECTIVES[name](topology, group, size_bytes, trace.options)
     started = time.perf_counter()
-    log = replay(trace, package, fold=plan.engine == "fast")
+    log = replay(trace, package, engine=plan.engine)
     wall_s = time.perf_counter() - started
     return {
         "collective": name, "members": len(group), "size_bytes": size_bytes, "engine": plan.engine,

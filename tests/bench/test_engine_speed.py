@@ -23,7 +23,7 @@ def test_the_plain_engine_passes_a_quarter_of_a_million_messages_a_cpu_second(be
     def run():
         bare_s.append(timeouts_cpu_s())
         start = time.process_time()
-        log = replay(trace, package, fold=False)
+        log = replay(trace, package, engine="plain")
         spent_s.append(time.process_time() - start)
         transfers = sum(lane.segments for lane in log.lanes if lane.kind == "link")
         assert transfers == 2 * (side**2 - 1) * side**2

@@ -33,6 +33,7 @@ FLOOR = {part: height for height, parts in enumerate(FLOORS) for part in parts}
 # Library -> where it may be imported (a prefix of the path below hecasim/).
 DOORS = {
     "simpy": ("sim/",),
+    "numba": ("sim/fast/",),
     "pint": ("units.py",),
     "yaml": ("specs/loader.py",),
     "pydantic": ("specs/", "units.py"),

@@ -36,12 +36,12 @@ def without_host(case: Case) -> str:
     return json.dumps({**document(case), "host": {}})
 
 
-def played(case: Case, trace: Trace | None = None, *, rooms: Rooms | None = None, fold: bool = True) -> Log:
+def played(case: Case, trace: Trace | None = None, *, rooms: Rooms | None = None, engine: str = "fast") -> Log:
     """The Log of a case, in the SRAM pools that `simulate` would give it unless told others."""
     trace = trace or build_trace(*case)
     estimate_bytes = trace.about["sram_estimate_bytes"]
     pools = rooms or rooms_of(case.package.chiplet.sram, case.plan.capacity, estimate_bytes)
-    return replay(trace, case.package, rooms=pools, fold=fold)
+    return replay(trace, case.package, rooms=pools, engine=engine)
 
 
 class WatchedSram(Sram):
@@ -330,7 +330,7 @@ def test_activations_take_no_more_sram_than_the_mapping_said(watched_srams, case
 @given(case=cases())
 def test_both_engines_play_one_step(case):
     case = case.with_plan(batch=case.plan.batch * 3)
-    plain, fast = (played(case, fold=fold) for fold in (False, True))
+    plain, fast = (played(case, engine=engine) for engine in ("plain", "fast"))
     for name in ("step_ps", "tasks", "happenings", "lanes", "core_wait_ps", "sram_wait_ps", "sram_peaks", "layers"):
         assert getattr(plain, name) == getattr(fast, name), name
     for one, other in zip(plain.tiles, fast.tiles, strict=True):

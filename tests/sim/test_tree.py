@@ -35,7 +35,7 @@ def exchange(name, tile_bytes, number=0, **more):
 def time_of(package, *tasks, **options):
     trace = trace_of(1, package.topology.size, [list(tasks)], **options)
     log, census = replay(trace, package), take_census(trace, package)
-    assert log.step_ps == replay(trace, package, fold=False).step_ps
+    assert log.step_ps == replay(trace, package, engine="plain").step_ps
     assert [lane.bytes_carried for lane in log.lanes if lane.kind == "link"] == list(census.link_bytes)
     assert estimate(trace, package)[0].step_ps <= log.step_ps
     return log.step_ps
