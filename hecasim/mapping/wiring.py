@@ -14,6 +14,8 @@ from hecasim.specs import PackageSpec
 from hecasim.topologies import SWITCH, topology_of
 
 LINK, PORT, CHANNEL = "link", "port", "dram"
+EVERYBODY = -1
+"""In place of a channel: the tiles behind all of them."""
 Route = tuple[int, ...]
 """Numbers of lanes."""
 
@@ -86,11 +88,12 @@ class Wiring:
         return _one(self.dram_in, tile)
 
     def parties(self, tile_bytes: Sequence[int]) -> dict[int, int]:
-        """Channel -> how many of the tiles behind it move bytes, of so many per tile (one number: all alike)."""
-        found: dict[int, int] = {}
+        """Channel, or EVERYBODY -> how many of its tiles move bytes, of so many per tile (one number: all alike)."""
+        found: dict[int, int] = {EVERYBODY: 0}
         for tile, port in enumerate(self.ports):
             if tile_bytes[tile if len(tile_bytes) > 1 else 0]:
                 found[port.channel] = found.get(port.channel, 0) + 1
+                found[EVERYBODY] += 1
         return found
 
     def _add_links(self) -> None:

@@ -85,7 +85,7 @@ class Hardware:
         return self.lanes[self.wiring.channels[port.channel]]
 
     def party(self, task: Task, channel: int) -> int:
-        """How many of the tiles behind a channel a DRAM task moves bytes of."""
+        """How many of the tiles behind a channel, or of EVERYBODY, a DRAM task moves bytes of."""
         if task.tile_bytes not in self._parties:
             self._parties[task.tile_bytes] = self.wiring.parties(task.tile_bytes)
         return self._parties[task.tile_bytes][channel]

@@ -1,7 +1,7 @@
 """DRAM tasks in flight: reads and writes as segments on real links between a port and the tiles.
 
-Where a task says so, the tiles behind one port start `together`, when the last of them is ready: its controller runs
-one program for all of them. A multicast always does.
+Where a task says so, the tiles behind one port, or all of them, start `together`, when the last of them is ready: its
+controller runs one program for all of them. A multicast always does.
 Modelled: the channel's queue, the way across the package, multicast of replicated data down a row and column tree
 (forked in the routers). Not modelled: read requests on their way to the channel (a few bytes), write acknowledgements.
 """
@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hecasim.mapping.ports import Port, shares
+from hecasim.mapping.wiring import EVERYBODY
 from hecasim.sim.hardware import Hardware
 from hecasim.sim.lane import Lane, Segment, segments_of
-from hecasim.trace.task import DRAM_READ, STREAMS, Task
+from hecasim.trace.task import DRAM_READ, PORT, STREAMS, Task
 
 
 class Transfers:
@@ -33,7 +34,7 @@ class Transfers:
         self.segment_bytes = segment_bytes
         self.stream = STREAMS.index(task.stream)
         self._ready: dict[int, list[int]] = {}
-        """By channel, the tiles that wait for others behind their port."""
+        """The tiles that wait for others, by the channel of their port, or all of the package."""
         self._left: dict[int, int] = {}
 
     def start(self, tile: int) -> None:
@@ -45,10 +46,10 @@ class Transfers:
         if not self.spec.together:
             self._move(tile)
             return
-        channel = self.hardware.ports[tile].channel
-        ready = self._ready.setdefault(channel, [])
+        party = self.hardware.ports[tile].channel if self.spec.together == PORT else EVERYBODY
+        ready = self._ready.setdefault(party, [])
         ready.append(tile)
-        if len(ready) == self.hardware.party(self.spec, channel):
+        if len(ready) == self.hardware.party(self.spec, party):
             for one in ready:
                 self._move(one)
 

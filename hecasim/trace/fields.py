@@ -25,6 +25,7 @@ from hecasim.trace.task import (
     DRAM_READ,
     DRAM_WRITE,
     STREAMS,
+    TOGETHER,
     After,
     BodyKind,
     Task,
@@ -114,6 +115,7 @@ BY_NAME: dict[str, Callable[[Any], Any]] = {
     "phase": lambda value: word(value, PHASES),
     "algorithm": lambda value: word(value, COLLECTIVES),
     "stream": lambda value: word(value, STREAMS[1:]),
+    "together": lambda value: word(value, TOGETHER),
 }
 """Field -> its own reader, where the type says too little."""
 

@@ -24,7 +24,7 @@ from hecasim.parallel.reshard import Group, group_size
 from hecasim.parallel.sharding import tensor_of
 from hecasim.trace.groups import copy_group, group_name
 from hecasim.trace.sizes import collective_bytes, compact, nest_work
-from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, After, Task
+from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, PORT, After, Task
 
 NORM_OPERATORS = ("norm_statistics", "row_statistics", "norm")
 
@@ -317,7 +317,8 @@ class BodyWriter:
         task = Task(
             id=len(self.tasks), kind=kind, label=label, block=block or self.program.block,
             phase=phase or self.program.phase, after=in_order(after), group=group, stream=stream,
-            tile_bytes=compact(sizes), together=not group, takes=tuple(buffer for buffer in takes if buffer.size_bytes),
+            tile_bytes=compact(sizes), together="" if group else PORT,
+            takes=tuple(buffer for buffer in takes if buffer.size_bytes),
             gives=tuple(buffer for buffer in gives if buffer.size_bytes),
         )  # fmt: skip
         self.tasks.append(task)

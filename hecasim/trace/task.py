@@ -21,6 +21,9 @@ DEFAULT_LEAD = 7
 COMPUTE, COLLECTIVE, DRAM_READ, DRAM_WRITE = "compute", "collective", "dram_read", "dram_write"
 STREAMS = ("collective", "weights", "load", "store")
 """Classes of traffic that take turns on a link."""
+PORT, PACKAGE = "port", "package"
+TOGETHER = (PORT, PACKAGE)
+"""Tiles that begin a DRAM task when the last of them is ready."""
 MESSAGES = ("point.send", "staged.send")
 """Collectives of two members, a source and a target."""
 
@@ -40,8 +43,8 @@ class Task:
     collective: `algorithm` on every group of table `group`, `size_bytes` the full tensor of one group; where members
     differ (`tree.dispatch`, `tree.combine`), `tile_bytes` of the link above each tile and `size_bytes` their sum.
     dram_read / dram_write: `tile_bytes` per tile (one number: all alike), `stream` on links; a read with a
-    `group` is read once per group and multicast to its members; `together`: the tiles behind one DRAM port begin when
-    the last of them is ready.
+    `group` is read once per group and multicast to its members; `together`: those behind one DRAM `port`, or those
+    of the whole `package`, begin when the last of them is ready.
     """
 
     id: int
@@ -57,7 +60,7 @@ class Task:
     size_bytes: int = 0
     stream: str = ""
     tile_bytes: tuple[int, ...] = ()
-    together: bool = False
+    together: str = ""
     takes: tuple[Buffer, ...] = ()
     gives: tuple[Buffer, ...] = ()
     in_place: bool = False

@@ -2,7 +2,8 @@
 
 Weights and states stream through a window of the weight buffer in slices: a body is one slice. Slice u + 1 comes while
 slice u is stepped, into the place of slice u - 1, which has left. Gradients still in partial sums come whole with the
-first slice and are settled then.
+first slice and are settled then. A block begins on all tiles when the block before has been written back (assumed: the
+optimizer walks the blocks one by one; its first slice may need the whole window).
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from hecasim.parallel.program import ExchangeStep, Program, Value, written_bytes
 from hecasim.specs import PlanSpec
 from hecasim.trace.lower import FAR_BODIES, Lowered, Lowering, Unit, in_order
 from hecasim.trace.sizes import collective_bytes, compact, work_by_class
-from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, After, Task
+from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, PACKAGE, PORT, After, Task
 
 WINDOW_SHARE = 8
 """A slice is at most this part of the weight buffer (assumed: two under way leave room for what else lies there)."""
+AT_ONCE = 2
+"""Slices under way: one is stepped, one comes."""
 OPERATIONS_PER_PARAMETER = {"adam": 12, "sgd": 2}
 """Scalar operations of one parameter's step (assumed: counts of the usual formulas)."""
 
@@ -101,16 +104,17 @@ class _Slice:
     def _read(self) -> tuple[After, ...]:
         """States and gradients come while the unit before works, if traffic may overlap; what the step waits for.
 
-        They take the place of what the unit before that has written back.
+        They take the place of what the unit before that has written back; the first slice waits for all of it.
         """
-        ahead = len(self.before) > 1 and self.lowering.overlap != "none"
+        ahead = self.part and len(self.before) > 1 and self.lowering.overlap != "none"
         free = (*self.before[-2].work_ends(), *self.before[-2].stores_end()) if ahead else self._last_unit()
         task = self._task(DRAM_READ, "read gradients+states", in_order([*free, *self.gradients_written]))
         amounts = self.amounts
         sizes = self.parameters * amounts.state_bytes + amounts.of(amounts.gradient_bytes, self.part)
         if not self.part:
             sizes = sizes + amounts.partial_bytes
-        read_ends = self._add(replace(task, stream="load", tile_bytes=compact(sizes), together=True))
+        together = PACKAGE if self.part < AT_ONCE else PORT
+        read_ends = self._add(replace(task, stream="load", tile_bytes=compact(sizes), together=together))
         return in_order([*(end for unit in self.before[-1:] for end in unit.work_ends()), read_ends])
 
     def _settle(self, after: tuple[After, ...]) -> tuple[After, ...]:
@@ -133,7 +137,7 @@ class _Slice:
         parameter_bytes = self.amounts.state_bytes + min(self.plan.bytes_per_element, 4)
         task = self._task(DRAM_WRITE, "write weights+states", (step_ends,))
         return self._add(
-            replace(task, stream="store", tile_bytes=compact(self.parameters * parameter_bytes), together=True)
+            replace(task, stream="store", tile_bytes=compact(self.parameters * parameter_bytes), together=PORT)
         )
 
     def _task(self, kind: str, label: str, after: tuple[After, ...]) -> Task:

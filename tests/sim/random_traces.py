@@ -5,8 +5,10 @@ from dataclasses import replace
 from hecasim.mapping.buffers import Buffer
 from hecasim.mapping.work import Work
 from hecasim.specs import load_package
-from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, After, Task
+from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, TOGETHER, After, Task
 from tests.sim.parts import trace_of
+
+TOGETHER_OR_NOT = ("", *TOGETHER)
 
 GRIDS = ((1, 2), (1, 3), (1, 5), (1, 6), (2, 2), (2, 3), (2, 4), (3, 3), (3, 4), (4, 4))
 ALGORITHMS = ("ring.all_gather", "ring.reduce_scatter", "ring.all_reduce", "torus_2d.all_reduce", "direct.all_to_all",
@@ -92,13 +94,15 @@ def _load(rng, tiles, common):
     stream = rng.choice(["weights", "load"])
     if rng.random() < 0.5:
         bytes_of = _uneven(rng, tiles)
-        return Task(kind=DRAM_READ, stream=stream, tile_bytes=bytes_of, together=rng.random() < 0.5, **common)
+        return Task(kind=DRAM_READ, stream=stream, tile_bytes=bytes_of, together=rng.choice(TOGETHER_OR_NOT), **common)
     return Task(kind=DRAM_READ, stream=stream, tile_bytes=(rng.choice([64, 500]),),
                 group=rng.choice(["", "rows", "columns", "all"]), **common)  # fmt: skip
 
 
 def _store(rng, tiles, common):
-    return Task(kind=DRAM_WRITE, stream="store", tile_bytes=_uneven(rng, tiles), together=rng.random() < 0.5, **common)
+    return Task(
+        kind=DRAM_WRITE, stream="store", tile_bytes=_uneven(rng, tiles), together=rng.choice(TOGETHER_OR_NOT), **common
+    )
 
 
 def _uneven(rng, tiles):

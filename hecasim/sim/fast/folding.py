@@ -12,46 +12,18 @@ Where nothing recurs nothing is skipped.
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hecasim.sim.fast.chain import Fold
 from hecasim.sim.fast.fingerprint import fingerprint
 from hecasim.sim.fast.lists import Numbers
+from hecasim.sim.fast.remembering import BODY, LAYER, MICRO_BATCH, Boundary, Memory
 from hecasim.trace.play import Repetition
 
 if TYPE_CHECKING:
     from hecasim.sim.fast.engine import Engine
-
-REMEMBERED_BYTES = 96 * 2**20
-"""Older boundaries are forgotten, so that a run that never recurs does not grow."""
-REMEMBERED_ALIKE = 6
-"""Boundaries of one state that are kept, the latest."""
-State = tuple[int, int]
-
-
-class Boundary(NamedTuple):
-    """What must be known of an earlier boundary when its state recurs."""
-
-    clock_ps: int
-    """On the engine's clock, which skips what is folded."""
-    now_ps: int
-    next_body: int
-    sums: Numbers
-    levels: Numbers
-    refusals: int
-    rows: int
-    number: int
-    """How many boundaries were before it: crests are kept by boundary."""
-    causes: dict[tuple[int, int, int], int]
-    """(body from the next one, task, which) -> cause, of all tasks in flight; what let the last body be issued."""
-
-    @property
-    def bytes(self) -> int:
-        """Memory that it takes."""
-        return self.sums.nbytes + 2 * self.levels.nbytes
 
 
 class Folder:
@@ -59,12 +31,7 @@ class Folder:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.seen: dict[State, list[Boundary]] = {}
-        self.remembered: deque[State] = deque()
-        self.remembered_bytes = 0
-        self.crests: deque[Numbers] = deque()
-        """Crests of SRAM levels between boundaries, from the `dropped`-th on."""
-        self.dropped = 0
+        self.memory = Memory()
         self.boundaries = 0
         self.skipped_bodies = 0
         self.folds: list[Fold] = []
@@ -78,16 +45,18 @@ class Folder:
             return
         fingerprint(engine.memory.package, self._state)
         state = (int(self._state[0]), int(self._state[1]))
-        self._keep_crests()
-        here, found = self._here(), self.seen.get(state, ())
+        self.memory.crests.reach(engine.memory.crests)
+        here, found = self._here(), self.memory.of(state)
         under_way = upcoming - self._oldest(upcoming)
         ways = [(before, self._room(before, here, bodies.repeats(before.next_body, upcoming, under_way)))
                 for before in found if before.next_body < upcoming]  # fmt: skip
         before, how = max(ways, key=lambda way: way[1].times * (upcoming - way[0].next_body), default=(here, None))
-        self._remember(state, here)
-        if how is not None and how.times:
-            self._skip(before, here, how)
-            self._remember(state, self._here())
+        crest = self.memory.crests.since(before.number) if how is not None and how.times else None
+        self.memory.keep(state, here)
+        if how is not None and crest is not None:
+            self._skip(before, here, how, crest)
+            self.memory.keep(state, self._here())
+        engine.memory.crests[...] = self._levels()
 
     def _oldest(self, upcoming: int) -> int:
         slots = self.engine.memory.slots[1:]
@@ -95,11 +64,22 @@ class Folder:
         return int(alive.min()) if len(alive) else upcoming
 
     def _here(self) -> Boundary:
-        engine, memory = self.engine, self.engine.memory
+        engine, memory, upcoming = self.engine, self.engine.memory, int(self.engine.state["next_body"])
+        self.boundaries += 1
         return Boundary(
-            engine.now, engine.now + engine.offset_ps, int(engine.state["next_body"]), self._sums(), self._levels(),
-            int(engine.state["refusals"]), engine.rows.mark(), self.boundaries, self._causes(memory),
+            self.boundaries, self._rank(upcoming), engine.now, engine.now + engine.offset_ps, upcoming, self._sums(),
+            self._levels(), int(engine.state["refusals"]), engine.rows.mark(), self._causes(memory),
         )  # fmt: skip
+
+    def _rank(self, upcoming: int) -> int:
+        """What begins with the next body to issue."""
+        bodies = self.engine.trace.bodies
+        if upcoming >= len(bodies):
+            return BODY
+        before, after = bodies[max(0, upcoming - 1)], bodies[upcoming]
+        if before.layer != after.layer:
+            return LAYER
+        return BODY if before.micro_batch == after.micro_batch else MICRO_BATCH
 
     def _causes(self, memory: Any) -> dict[tuple[int, int, int], int]:
         state, base, per_body = self.engine.state, int(self.engine.state["next_body"]), memory.per_body
@@ -113,26 +93,6 @@ class Folder:
                 found[index, number, 1] = int(rows["earlier"][number])
         return found
 
-    def _remember(self, state: State, here: Boundary) -> None:
-        alike = self.seen.setdefault(state, [])
-        alike.append(here)
-        self.remembered.append(state)
-        self.remembered_bytes += here.bytes
-        if len(alike) > REMEMBERED_ALIKE:
-            self.remembered_bytes -= alike[0].bytes
-            del alike[0]
-            self.remembered.remove(state)
-        while self.remembered_bytes > REMEMBERED_BYTES and len(self.remembered) > 1:
-            oldest = self.remembered.popleft()
-            self.remembered_bytes -= self.seen[oldest][0].bytes
-            del self.seen[oldest][0]
-            if not self.seen[oldest]:
-                del self.seen[oldest]
-        first = min(known[0].number for known in self.seen.values())
-        while self.dropped < first:
-            self.crests.popleft()
-            self.dropped += 1
-
     # --- space ------------------------------------------------------------------------------------------------
 
     def _levels(self) -> Numbers:
@@ -140,19 +100,6 @@ class Folder:
         memory = self.engine.memory
         tiles = memory.tiles
         return np.column_stack((memory.levels, tiles["weights"], tiles["activations"], tiles["total"]))
-
-    def _keep_crests(self) -> None:
-        """The highest levels since the boundary before; from here on they are looked for anew."""
-        memory = self.engine.memory
-        self.crests.append(memory.crests.copy())
-        self.boundaries += 1
-        memory.crests[...] = self._levels()
-
-    def _crest(self, before: Boundary) -> Numbers:
-        """The highest levels since an earlier boundary."""
-        since = before.number - self.dropped
-        highest: Numbers = np.maximum.reduce([self.crests[place] for place in range(since, len(self.crests))])
-        return highest
 
     def _room(self, before: Boundary, here: Boundary, how: Repetition) -> Repetition:
         """No more periods than fit into SRAM, where each leaves more behind than the one before."""
@@ -163,7 +110,7 @@ class Folder:
             return how
         if here.refusals > before.refusals:
             return how._replace(times=0)
-        most, crest = how.times, self._crest(before)
+        most, crest = how.times, self.memory.crests.since(before.number)
         for pool, room in enumerate(self.engine.tables.rooms.tolist()):
             place = growth.shape[1] - 3 + pool
             growing = growth[:, place] > 0
@@ -172,26 +119,26 @@ class Folder:
                 most = min(most, max(0, int(fits.min())))
         return how._replace(times=most)
 
-    def _grow(self, before: Boundary, here: Boundary, times: int) -> None:
+    def _grow(self, before: Boundary, here: Boundary, times: int, crest: Numbers) -> None:
         growth = here.levels - before.levels
         if not growth.any():
             return
         memory, kinds = self.engine.memory, self.engine.memory.levels.shape[1]
-        crest = self._crest(before) + times * np.maximum(growth, 0)
+        crest = crest + times * np.maximum(growth, 0)
         memory.levels[...] += times * growth[:, :kinds]
         memory.peaks[...] = np.maximum(memory.peaks, crest[:, :kinds])
         for place, name in enumerate(("weights", "activations", "total")):
             memory.tiles[name] += times * growth[:, kinds + place]
         memory.tiles["total_peak"] = np.maximum(memory.tiles["total_peak"], crest[:, -1])
-        memory.crests[...] = self._levels()
+        self.memory.crests.reach(crest)
 
     # --- what is skipped --------------------------------------------------------------------------------------
 
-    def _skip(self, before: Boundary, here: Boundary, how: Repetition) -> None:
+    def _skip(self, before: Boundary, here: Boundary, how: Repetition, crest: Numbers) -> None:
         engine, times = self.engine, how.times
         period, lasts = here.next_body - before.next_body, here.now_ps - before.now_ps
         self._add(times * (here.sums - before.sums))
-        self._grow(before, here, times)
+        self._grow(before, here, times, crest)
         engine.rows.repeat(before.rows, how, lasts)
         tiles = engine.memory.tiles
         quiet = tiles["since"] <= before.clock_ps  # nothing begins or ends there in the period, nor will in the others

@@ -61,7 +61,7 @@ class Memory:
             "flights": (tables.FLIGHT, (rows * self.groups,)),
             "waits": (small, (rows, tiles)), "done": (np.uint8, (rows, tiles)), "started": (whole, (rows, tiles)),
             "stage": (small, (rows, tiles)), "owed": (small, (rows, tiles)), "parked": (whole, (rows, tiles)),
-            "ready": (small, (rows, self.fixed.channels)),
+            "ready": (small, (rows, self.fixed.channels + 1)),
             "counters": (small, (slots + 1, max(1, self.fixed.schedules.counters))),
             "segments": (tables.SEGMENT, (segments,)), "parkings": (tables.PARKED, (segments,)),
             "jobs": (tables.JOB, (rows * tiles + segments,)), "entrants": (tables.ENTRANT, (rows * tiles,)),

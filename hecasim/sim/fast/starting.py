@@ -120,7 +120,8 @@ def move(w, row, task, tile):
     if task.party < 0:
         move_tile(w, row, task, tile)
         return
-    channel = w.port_of[tile]
+    everybody = w.party.shape[1] - 1
+    channel = everybody if w.party[task.party, everybody] else w.port_of[tile]
     w.stage[row, tile] = 1
     ready = w.ready[row, channel] + 1
     w.ready[row, channel] = ready

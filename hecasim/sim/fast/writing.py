@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hecasim.mapping.compute import duration_ps, hold, sum_work
 from hecasim.mapping.sram import POOLS, Rooms
-from hecasim.mapping.wiring import Wiring
+from hecasim.mapping.wiring import EVERYBODY, Wiring
 from hecasim.sim.fast import tables
 from hecasim.sim.fast.lists import Lists, Numbers, records
 from hecasim.sim.fast.multicasts import Multicasts
@@ -19,7 +19,7 @@ from hecasim.sim.fast.sizes import Sizes
 from hecasim.specs import PackageSpec
 from hecasim.trace.log import PHASES, class_of
 from hecasim.trace.space import new_space
-from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, STREAMS, Task, Trace
+from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, PACKAGE, STREAMS, Task, Trace
 
 KINDS = {COMPUTE: tables.COMPUTE, COLLECTIVE: tables.COLLECTIVE, DRAM_READ: tables.READ, DRAM_WRITE: tables.WRITE}
 BUFFERS = tuple(POOLS)
@@ -52,7 +52,7 @@ class Tables:
         self.amounts: list[tuple[int, ...] | Numbers] = []
         self.parties: list[Numbers] = []
         self._amount_of: dict[Any, int] = {}
-        self._party_of: dict[tuple[int, ...], int] = {}
+        self._party_of: dict[tuple[str, tuple[int, ...]], int] = {}
         self.table_of = {name: number for number, name in enumerate(trace.groups)}
         self.segments_at_once = 0
         """Most segments that a body's DRAM tasks have under way."""
@@ -140,14 +140,16 @@ class Tables:
         return self._amount_of[key]
 
     def _party(self, task: Task) -> int:
-        """The row that says how many tiles start together at each channel."""
-        if task.tile_bytes not in self._party_of:
-            self._party_of[task.tile_bytes] = len(self.parties)
-            row = np.zeros(self.channels, dtype=np.int64)
+        """The row that says how many tiles start together at each channel, or, in the last place, of all."""
+        key = (task.together, task.tile_bytes)
+        if key not in self._party_of:
+            self._party_of[key] = len(self.parties)
+            row = np.zeros(self.channels + 1, dtype=np.int64)
             for channel, count in self.wiring.parties(task.tile_bytes).items():
-                row[channel] = count
+                if (channel == EVERYBODY) == (task.together == PACKAGE):
+                    row[channel] = count
             self.parties.append(row)
-        return self._party_of[task.tile_bytes]
+        return self._party_of[key]
 
     @property
     def channels(self) -> int:
@@ -183,7 +185,7 @@ class Tables:
             "joins": records(tables.JOIN, self.schedules.graphs.joins),
             "forks": forks, "trees": trees, "ports": ports,
             "port_of": np.array([port.channel for port in wiring.ports], dtype=np.int64),
-            "party": _matrix(self.parties, self.channels), "ways": ways, "rooms": self.rooms,
+            "party": _matrix(self.parties, self.channels + 1), "ways": ways, "rooms": self.rooms,
             "pools": np.array(list(POOLS.values()), dtype=np.int64), "sum_costs": sum_costs,
         }  # fmt: skip
         return fixed | {"lists": lists.array()}
@@ -202,11 +204,12 @@ class Tables:
         return group_of, position_of, records(tables.GROUP, rows)
 
     def _ports(self) -> NDArray[Any]:
-        """Per channel the tiles behind it."""
+        """Per channel the tiles behind it; in the last place those of all."""
         behind: list[list[int]] = [[] for _ in range(self.channels)]
         for tile, port in enumerate(self.wiring.ports):
             behind[port.channel].append(tile)
-        return records(tables.PORT, [self.lists.span(tiles) for tiles in behind])
+        everybody = list(range(self.trace.tiles))
+        return records(tables.PORT, [self.lists.span(tiles) for tiles in (*behind, everybody)])
 
     def _ways(self) -> Numbers:
         """Per tile where its read and write routes stand, and how long they are."""

@@ -198,7 +198,7 @@ class _Tile:
         node.attr.add(name="tensor_size", uint64_val=task.bytes_at(self.tile))
         node.attr.add(name="hecasim_stream", string_val=task.stream)
         if task.together:
-            node.attr.add(name="hecasim_together", bool_val=True)
+            node.attr.add(name="hecasim_together", string_val=task.together)
         if task.group:
             _, number = self.groups.of[(task.group, self.tile)]
             node.attr.add(name="hecasim_group", string_val=task.group)

@@ -20,7 +20,7 @@ from hecasim.trace.checking import LARGEST_NUMBER, LONGEST_TEXT, Fault, word
 from hecasim.trace.fields import BUFFER_KINDS, LARGEST_FLOPS, UNEQUAL
 from hecasim.trace.log import PHASES
 from hecasim.trace.runs import read as read_row
-from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, STREAMS, After, Task
+from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, STREAMS, TOGETHER, After, Task
 
 ALGORITHMS = {
     "ALL_REDUCE": "ring.all_reduce", "ALL_GATHER": "ring.all_gather", "REDUCE_SCATTER": "ring.reduce_scatter",
@@ -75,7 +75,7 @@ def draft_of(unit: Unit, after: tuple[After, ...], work_of_runtime: Callable[[No
         load = node.kind in LOADS
         values |= {"kind": DRAM_READ if load else DRAM_WRITE,
                    "stream": _word(node, "hecasim_stream", STREAMS[1:], "load" if load else "store"),
-                   "together": node.values.get("hecasim_together") is True}  # fmt: skip
+                   "together": _word(node, "hecasim_together", ("", *TOGETHER), "")}  # fmt: skip
         sizes.update({rank: one.size("tensor_size") for rank, one in unit.nodes.items()})
         if "hecasim_multicast" in node.values:
             groups.append(unit.members)
