@@ -1,15 +1,94 @@
-"""The agenda of a world: a heap of what happens when, and the lists of who asks to be granted in this picosecond."""
+"""The agenda of a world: what happens when, and the lists of who asks to be granted in this picosecond.
+
+Equal tiles do equal things at equal instants, so the heap is one of instants, each with a list of what happens then, in
+no order. A small table finds the instant of a time that was asked for lately; where it does not, there are two of one
+time, which does no harm.
+"""
+
+import numpy as np
 
 from hecasim.sim.fast.jit import compiled
-from hecasim.sim.fast.tables import WHAT_BITS
+from hecasim.sim.fast.tables import NONE, RECENT_BITS, WHAT_BITS
+
+SPREAD = np.int64(-7046029254386353131)
+"""An odd number without a pattern in its bits."""
+RECENT_SHIFT, RECENT_MASK = np.int64(64 - RECENT_BITS), np.int64((1 << RECENT_BITS) - 1)
 
 
 @compiled
 def at(w, time, what, argument):
     """Let *what* happen to *argument* at picosecond *time*."""
+    place = ((time * SPREAD) >> RECENT_SHIFT) & RECENT_MASK
+    number = w.recent[place]
+    if number < 0 or w.instants[number].time != time:
+        number = new_instant(w, time)
+        w.recent[place] = number
+    clock, events, instant = w.clock[0], w.events, w.instants[number]
+    one = clock.free_event
+    if one >= 0:
+        clock.free_event = events[one].following
+    else:
+        one = clock.events
+        clock.events = one + 1
+    events[one].what = (argument << WHAT_BITS) | what
+    events[one].following = instant.first
+    instant.first = one
+
+
+@compiled
+def new_instant(w, time):
+    """A picosecond at which something is to happen, put into the heap."""
     agenda, clock = w.agenda, w.clock[0]
+    number = clock.free_instant
+    if number >= 0:
+        clock.free_instant = w.instants[number].first
+    else:
+        number = clock.instants
+        clock.instants = number + 1
+    w.instants[number].time = time
+    w.instants[number].first = NONE
     place = clock.agenda
     clock.agenda = place + 1
+    rise(agenda, place, time, number)
+    return number
+
+
+@compiled
+def take_first(w):
+    """What happens first, taken off the agenda."""
+    clock, events, number = w.clock[0], w.events, w.agenda[0].instant
+    instant = w.instants[number]
+    one = instant.first
+    following = events[one].following
+    instant.first = following
+    events[one].following = clock.free_event
+    clock.free_event = one
+    if following < 0:
+        forget_instant(w, 0)
+    return events[one].what
+
+
+@compiled
+def forget_instant(w, place):
+    """Take an instant at which nothing happens any more out of the heap."""
+    agenda, clock = w.agenda, w.clock[0]
+    number = agenda[place].instant
+    w.instants[number].time = NONE
+    w.instants[number].first = clock.free_instant
+    clock.free_instant = number
+    last = clock.agenda - 1
+    clock.agenda = last
+    if place < last:
+        time, other = agenda[last].time, agenda[last].instant
+        if place > 0 and agenda[(place - 1) >> 2].time > time:
+            rise(agenda, place, time, other)
+        else:
+            sink(agenda, place, time, other, last)
+
+
+@compiled
+def rise(agenda, place, time, number):
+    """Put an instant at *place* of the heap or above it."""
     while place > 0:
         above = (place - 1) >> 2
         if agenda[above].time <= time:
@@ -18,22 +97,12 @@ def at(w, time, what, argument):
         place = above
     entry = agenda[place]
     entry.time = time
-    entry.what = (argument << WHAT_BITS) | what
+    entry.instant = number
 
 
 @compiled
-def take_first(w):
-    """What happens first, taken off the agenda."""
-    agenda, clock = w.agenda, w.clock[0]
-    first, last = agenda[0].what, clock.agenda - 1
-    clock.agenda = last
-    sink(agenda, 0, agenda[last].time, agenda[last].what, last)
-    return first
-
-
-@compiled
-def sink(agenda, place, time, what, count):
-    """Put an entry at *place* or below it, in a heap of *count* entries."""
+def sink(agenda, place, time, number, count):
+    """Put an instant at *place* or below it, in a heap of *count*."""
     while True:
         first = 4 * place + 1
         if first >= count:
@@ -48,23 +117,33 @@ def sink(agenda, place, time, what, count):
         place = least
     entry = agenda[place]
     entry.time = time
-    entry.what = what
+    entry.instant = number
 
 
 @compiled
-def withdraw(w, what, argument):
-    """Take the one entry of *what* and *argument* off the agenda."""
-    agenda, clock = w.agenda, w.clock[0]
-    sought, count = (argument << WHAT_BITS) | what, clock.agenda
-    for place in range(count):
-        if agenda[place].what == sought:
-            count -= 1
-            clock.agenda = count
-            if place < count:
-                agenda[place] = agenda[count]
-                for above in range((count - 2) >> 2, -1, -1):
-                    sink(agenda, above, agenda[above].time, agenda[above].what, count)
-            return
+def withdraw(w, time, what, argument):
+    """Take the one entry of *what* and *argument* at *time* off the agenda."""
+    agenda, events, clock = w.agenda, w.events, w.clock[0]
+    sought = (argument << WHAT_BITS) | what
+    for place in range(clock.agenda):
+        if agenda[place].time != time:
+            continue
+        instant, before = w.instants[agenda[place].instant], NONE
+        one = instant.first
+        while one >= 0:
+            following = events[one].following
+            if events[one].what == sought:
+                if before >= 0:
+                    events[before].following = following
+                else:
+                    instant.first = following
+                events[one].following = clock.free_event
+                clock.free_event = one
+                if instant.first < 0:
+                    forget_instant(w, place)
+                return
+            before = one
+            one = following
 
 
 @compiled

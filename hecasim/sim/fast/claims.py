@@ -9,7 +9,7 @@ way there (queues, segments, alarms, members) is put where playing would have le
 inside the first half of a picosecond never matters, so it may all happen after the disturber has asked.
 """
 
-from hecasim.sim.fast.agenda import ask_lane, at, withdraw
+from hecasim.sim.fast.agenda import ask_lane, at, take_first, withdraw
 from hecasim.sim.fast.ending import end_task
 from hecasim.sim.fast.jit import compiled
 from hecasim.sim.fast.lanes import release
@@ -170,7 +170,9 @@ def materialise(w, r, number):
     clock, stage_clock, flight = w.clock[0], r.clock[0], w.flights[number]
     schedule = w.schedules[flight.schedule]
     if flight.leaver < schedule.members_end - schedule.members:
-        withdraw(w, LEAVES, number)
+        outcome = w.outcomes[schedule.outcome]
+        leaves = w.results[outcome.ends + w.results[outcome.order + flight.leaver]]
+        withdraw(w, flight.started_at + leaves, LEAVES, number)
     for place in range(schedule.lanes, schedule.lanes_end):
         clear_lane(r, r.lists[place])
     flight.mode = REPLAYED
@@ -183,10 +185,9 @@ def materialise(w, r, number):
         if w.lanes[lane].owner == number:
             w.lanes[lane].owner = -1
             move_lane(w, r, lane)
-    for place in range(stage_clock.agenda):
-        entry = r.agenda[place]
-        at(w, entry.time, entry.what & ((1 << WHAT_BITS) - 1), entry.what >> WHAT_BITS)
-    stage_clock.agenda = 0
+    while stage_clock.agenda:
+        time, entry = r.agenda[0].time, take_first(r)
+        at(w, time, entry & ((1 << WHAT_BITS) - 1), entry >> WHAT_BITS)
 
 
 @compiled

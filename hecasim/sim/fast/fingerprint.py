@@ -87,21 +87,27 @@ def flight_name(w, mixed, number, now, base, factor):
 @compiled
 def agenda_sum(w, now, base, factor):
     """All that is to happen."""
-    agenda, tiles, total = w.agenda, w.run[0].tiles, 0
+    agenda, events, total = w.agenda, w.events, 0
     for place in range(w.clock[0].agenda):
-        entry = agenda[place]
-        what, argument = entry.what & ((1 << WHAT_BITS) - 1), entry.what >> WHAT_BITS
-        mixed = stir(IN_AGENDA, (entry.time - now) << WHAT_BITS | what, factor)
-        if what == LEAVES:
-            mixed = flight_name(w, mixed, argument, now, base, factor)
-        elif what in (ROUSES, COMPUTED):
-            mixed = stir(mixed, argument, factor)
-        elif what == REACHES:
-            mixed = stir(row_name(w, mixed, argument // tiles, base, factor), argument % tiles, factor)
-        else:
-            mixed = segment_name(w, mixed, argument, base, factor)
-        total += mixed
+        one = w.instants[agenda[place].instant].first
+        while one >= 0:
+            total += event_sum(w, agenda[place].time - now, events[one].what, now, base, factor)
+            one = events[one].following
     return total
+
+
+@compiled
+def event_sum(w, ahead, entry, now, base, factor):
+    """One thing that is to happen."""
+    what, argument, tiles = entry & ((1 << WHAT_BITS) - 1), entry >> WHAT_BITS, w.run[0].tiles
+    mixed = stir(IN_AGENDA, ahead << WHAT_BITS | what, factor)
+    if what == LEAVES:
+        return flight_name(w, mixed, argument, now, base, factor)
+    if what in (ROUSES, COMPUTED):
+        return stir(mixed, argument, factor)
+    if what == REACHES:
+        return stir(row_name(w, mixed, argument // tiles, base, factor), argument % tiles, factor)
+    return segment_name(w, mixed, argument, base, factor)
 
 
 @compiled

@@ -56,6 +56,7 @@ class Memory:
         whole, small = np.int64, np.int32
         segments = (slots + 1) * (self.fixed.segments_at_once + self.fixed.schedules.edges)
         segments += 4096 + self.fixed.operand_segments
+        events = segments + rows * tiles + len(self.fixed.wiring.lanes) + rows * self.groups
         return {
             "slots": (tables.SLOT, (slots + 1,)), "rows": (tables.ROW, (rows,)),
             "flights": (tables.FLIGHT, (rows * self.groups,)),
@@ -67,7 +68,8 @@ class Memory:
             "jobs": (tables.JOB, (rows * tiles + segments,)), "entrants": (tables.ENTRANT, (rows * tiles,)),
             "outsiders": (tables.OUTSIDE, (rows * rows,)), "starts": (tables.START, (rows * tiles,)),
             "disturbed": (whole, (rows * self.groups,)),
-            "agenda": (tables.EVENT, (segments + rows * tiles + len(self.fixed.wiring.lanes) + rows * self.groups,)),
+            "agenda": (tables.HEAPED, (events,)), "instants": (tables.INSTANT, (events,)),
+            "events": (tables.EVENT, (events,)),
         }  # fmt: skip
 
     def _make_rows(self, slots: int) -> None:
@@ -76,7 +78,7 @@ class Memory:
         for name in ("slots", "rows", "flights", "waits", "done", "started", "stage", "owed", "ready", "counters"):
             self.arrays[name][...] = np.zeros((), dtype=self.arrays[name].dtype)
         self.arrays["parked"][...] = -1
-        self.stage_agenda = np.empty_like(self.arrays["agenda"])
+        self.of_stage = {name: np.empty_like(self.arrays[name]) for name in AGENDA}
 
     def _make_tiles(self) -> None:
         tiles, kinds = self.tile_count, len(BUFFERS)
@@ -100,12 +102,14 @@ class Memory:
         lanes["arrivals"] = lanes["owner"] = -1
         clock = np.zeros(1, dtype=tables.CLOCK)
         clock["free"] = int(not contention)
+        clock["free_instant"] = clock["free_event"] = -1
         outcomes = np.zeros(max(1, len(self.fixed.schedules.outcomes)), dtype=tables.OUTCOME)
         for number, (members, _, first) in enumerate(self.fixed.schedules.outcomes):
             outcome = outcomes[number]
             outcome["ends"], outcome["order"], outcome["lanes"] = first, first + members, first + 2 * members
         self.arrays |= {
             "lanes": lanes, "queues": np.full((len(lanes), tables.STREAMS, 2), -1, np.int64), "clock": clock,
+            "recent": np.full(1 << tables.RECENT_BITS, -1, np.int64),
             "lanes_asked": np.zeros(len(lanes) + 1, np.int64), "outcomes": outcomes,
             "results": np.zeros(max(1, self.fixed.schedules.results), np.int64),
         }  # fmt: skip
@@ -132,11 +136,10 @@ class Memory:
         own = {name: self.arrays[name] for name in OWN}
         shared = [self.arrays[name] for name in (*SHARED, *FIXED)]
         self.package = make_world(*shared, *own.values())
-        stage = {name: np.copy(array) for name, array in own.items() if name != "agenda"} | {
-            "agenda": self.stage_agenda
-        }
-        for name in ("agenda", "lanes_asked", "cores_asked", "now", "happenings"):
+        stage = {name: np.copy(array) for name, array in own.items() if name not in AGENDA} | self.of_stage
+        for name in (*AGENDA, "lanes_asked", "cores_asked", "now", "happenings"):
             stage["clock"][name] = 0
+        stage["clock"]["free_instant"] = stage["clock"]["free_event"] = stage["recent"][:] = -1
         stage["lanes"]["owner"] = -1
         self.rehearsal = make_world(*shared, *(stage[name] for name in OWN))
 
@@ -149,11 +152,11 @@ class Memory:
             return int(free[0]) + 1
         before, self.slot_count = self.slot_count, 2 * self.slot_count
         old = {name: self.arrays[name] for name in self._row_shapes(before)}
-        agenda = int(self.arrays["clock"][0]["agenda"])
         self._make_rows(self.slot_count)
         for name, array in old.items():
-            if name == "agenda":
-                self.arrays[name][:agenda] = array[:agenda]
+            if name in AGENDA:
+                used = int(self.arrays["clock"][0][name])
+                self.arrays[name][:used] = array[:used]
             elif name in KEPT_UP_TO:
                 used = int(self.arrays["run"][0][KEPT_UP_TO[name]])
                 self.arrays[name][:used] = array[:used]
@@ -180,6 +183,8 @@ class Memory:
             self.arrays[name][: len(old)] = old
 
 
+AGENDA = ("agenda", "instants", "events")
+"""Tables of which the clock tells how many records have been used."""
 KEPT_UP_TO = {
     "segments": "segments", "parkings": "parkings", "jobs": "jobs", "entrants": "entrants", "outsiders": "outsiders",
     "starts": "starts", "disturbed": "disturbed",

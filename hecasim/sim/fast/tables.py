@@ -44,16 +44,18 @@ FINISHED, ISSUE, BOUNDARY, DRAIN = _numbers(4)
 """Why the loop returns."""
 
 
-def _record(names: str) -> np.dtype[Any]:
-    return np.dtype([(name, np.int64) for name in names.split()])
+def _record(names: str, small: str = "") -> np.dtype[Any]:
+    """A record of 64-bit numbers, and of `small` ones, which are no times: of what there is most."""
+    return np.dtype([(name, np.int64) for name in names.split()] + [(name, np.int32) for name in small.split()])
 
 
 LANE = _record(
-    "rate latency_ps free_at pointer waiting arrivals asking alarmed busy_ps bytes_carried wait_ps segments"
-    " started_at owner owned_until place"
+    "free_at started_at owned_until latency_ps busy_ps bytes_carried wait_ps segments",
+    "rate pointer waiting arrivals asking alarmed owner place",
 )
 SEGMENT = _record(
-    "route stops hop cut stream held_ps extra_ps asked_ps following hears owner pattern note row step number source"
+    "held_ps extra_ps asked_ps",
+    "route stops hop cut stream following hears owner pattern note row step number source",
 )
 FLIGHT = _record("row schedule joined mode started_at leaver")
 SLOT = _record("index kind first_micro tasks_left leading alive")
@@ -84,13 +86,17 @@ NOTE = _record("slot task first_ps end_ps")
 SPAN = _record("slot task tile start_ps end_ps")
 PARKED = _record("following pattern message")
 OUTSIDE = _record("following row")
-EVENT = _record("time what")
+HEAPED = _record("time instant")
+INSTANT = _record("time first")
+EVENT = _record("what following")
+RECENT_BITS = 10
+"""Of the table of instants asked for lately."""
 TILE = _record(
     "busy job free_at operands_left starved ready asking busy_ps wait_ps port"
     " weights activations total total_peak changed_at entering admission_ps waiting"
     " computing exchanging moving phase opened last since"
 )
-CLOCK = _record("now agenda lanes_asked cores_asked happenings free")
+CLOCK = _record("now agenda instants free_instant events free_event lanes_asked cores_asked happenings free")
 """`free`: lanes carry everybody at once."""
 RUN = _record(
     "segments free_segment jobs free_job entrants free_entrant outsiders free_outsider parkings free_parking"
@@ -112,7 +118,7 @@ FIXED = (
     "rooms", "pools", "shown", "sum_costs",
 )  # fmt: skip
 """What never changes."""
-OWN = ("clock", "lanes", "queues", "agenda", "lanes_asked", "cores_asked")
+OWN = ("clock", "lanes", "queues", "agenda", "instants", "events", "recent", "lanes_asked", "cores_asked")
 """What each world has for itself."""
 FIELDS = (*SHARED, *FIXED, *OWN)
 
@@ -147,7 +153,8 @@ def make_world(
     spent, hidden, causes, jobs, entrants, outsiders, starts, notes, spans, parkings, parked, ready, led, outcomes,
     results, disturbed, entering, lists, tasks, kinds, sizes, cut_bytes, holds, amounts, group_of, position_of,
     groups, schedules, stages, patterns, messages, joins, forks, trees, ports, port_of, party, ways, rooms, pools,
-    shown, sum_costs, clock, lanes, queues, agenda, lanes_asked, cores_asked,
+    shown, sum_costs, clock, lanes, queues, agenda, instants, events, recent,
+    lanes_asked, cores_asked,
 ):  # fmt: skip
     """The world of these arrays."""
     return World(
@@ -155,5 +162,6 @@ def make_world(
         crests, spent, hidden, causes, jobs, entrants, outsiders, starts, notes, spans, parkings, parked, ready, led,
         outcomes, results, disturbed, entering, lists, tasks, kinds, sizes, cut_bytes, holds, amounts, group_of,
         position_of, groups, schedules, stages, patterns, messages, joins, forks, trees, ports, port_of, party, ways,
-        rooms, pools, shown, sum_costs, clock, lanes, queues, agenda, lanes_asked, cores_asked,
+        rooms, pools, shown, sum_costs, clock, lanes, queues, agenda, instants, events, recent,
+    lanes_asked, cores_asked,
     )  # fmt: skip
