@@ -9,7 +9,7 @@ from typing import Any
 from hecasim.analytic import estimate, take_census
 from hecasim.mapping.sram import UNLIMITED_ROOMS, rooms_of
 from hecasim.results import Result, summarize
-from hecasim.sim import replay
+from hecasim.sim import replay, seldom_collected
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
 from hecasim.trace import Trace, assemble, build_trace, prepare
 
@@ -35,19 +35,20 @@ def simulate(
     Raises ConfigError, InfeasiblePlan or Stalled (see `hecasim.errors`).
     """
     started = time.perf_counter()
-    prepared = prepare(as_built_for or package, model, plan)
-    trace = assemble(prepared)
-    if plan.fidelity == "analytic":
-        log, census = estimate(trace, package)
-    else:
-        census = take_census(trace, package)
-        rooms = UNLIMITED_ROOMS
-        if sram_room:
-            rooms = rooms_of(package.chiplet.sram, plan.capacity, prepared.activation_peak_bytes)
-        log = replay(
-            trace, package, engine=plan.engine, progress=progress, keep_spans=timeline, contention=contention,
-            rooms=rooms,
-        )  # fmt: skip
+    with seldom_collected():
+        prepared = prepare(as_built_for or package, model, plan)
+        trace = assemble(prepared)
+        if plan.fidelity == "analytic":
+            log, census = estimate(trace, package)
+        else:
+            census = take_census(trace, package)
+            rooms = UNLIMITED_ROOMS
+            if sram_room:
+                rooms = rooms_of(package.chiplet.sram, plan.capacity, prepared.activation_peak_bytes)
+            log = replay(
+                trace, package, engine=plan.engine, progress=progress, keep_spans=timeline, contention=contention,
+                rooms=rooms,
+            )  # fmt: skip
     wall_s = time.perf_counter() - started
     return summarize(log, census, package, model, prepared.plan, version=_version(), wall_s=wall_s)
 

@@ -1,5 +1,5 @@
 """The live package: SimPy processes that replay a Trace and leave a Log."""
 
-from hecasim.sim.replay import replay
+from hecasim.sim.replay import replay, seldom_collected
 
-__all__ = ["replay"]
+__all__ = ["replay", "seldom_collected"]

@@ -25,7 +25,7 @@ from hecasim.trace.task import Trace
 Progress = Callable[[float, str], None]
 WHOLE = 1 << 62
 """A segment no message fills."""
-YOUNG_OBJECTS = (50_000, 20, 100)
+YOUNG_OBJECTS = (100_000, 50, 100)
 """Thresholds of Python's collector during a replay."""
 
 
@@ -53,12 +53,12 @@ def replay(
     rooms = rooms_of(package.chiplet.sram) if rooms is None else rooms
     refuse_what_never_fits(trace, rooms)
     log = Log.empty(trace, keep_spans)
-    if engine == "fast" and fast_engine_is_here():
-        from hecasim.sim.fast.engine import Engine
+    with seldom_collected():
+        if engine == "fast" and fast_engine_is_here():
+            from hecasim.sim.fast.engine import Engine
 
-        Engine(trace, package, log, progress, rooms, contention=contention, fold=fold).play()
-    else:
-        with _seldom_collected():
+            Engine(trace, package, log, progress, rooms, contention=contention, fold=fold).play()
+        else:
             _play(trace, package, log, progress, rooms, contention=contention)
     return log
 
@@ -69,7 +69,7 @@ def fast_engine_is_here() -> bool:
 
 
 @contextmanager
-def _seldom_collected() -> Iterator[None]:
+def seldom_collected() -> Iterator[None]:
     """Python looks for garbage less often: a package is a hundred thousand objects that all live to the end.
 
     Measured: a third off a ring of 1,024 members, which ends soon after its package is built.

@@ -7,6 +7,8 @@ the family decides.
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import pairwise
 
 from hecasim.errors import ConfigError
 from hecasim.topologies.orders import folded, hamiltonian_cycle, snake
@@ -32,8 +34,8 @@ class Grid(Topology):
         return f"{type(self).__name__}({self.rows}, {self.columns})"
 
     @abstractmethod
-    def _next(self, here: int, there: int, length: int) -> int:
-        """The coordinate after *here* on the way to *there* in a line of *length* tiles (here != there)."""
+    def _steps(self, here: int, there: int, length: int) -> int:
+        """Steps from *here* to *there* in a line of *length* tiles; below 0: the way on which coordinates fall."""
 
     @abstractmethod
     def _beside(self, here: int, length: int) -> set[int]:
@@ -52,14 +54,40 @@ class Grid(Topology):
     def _tiles_between(self, source: int, target: int) -> Sequence[int]:
         row, column = divmod(source, self.columns)
         target_row, target_column = divmod(target, self.columns)
-        tiles = [source]
-        while column != target_column:
-            column = self._next(column, target_column, self.columns)
-            tiles.append(row * self.columns + column)
-        while row != target_row:
-            row = self._next(row, target_row, self.rows)
-            tiles.append(row * self.columns + column)
-        return tiles
+        along_row = [row * self.columns + other for other in self._way(column, target_column, self.columns)]
+        along_column = [other * self.columns + target_column for other in self._way(row, target_row, self.rows)]
+        return [source, *along_row, *along_column]
+
+    def _way(self, here: int, there: int, length: int) -> list[int]:
+        """The coordinates after *here* up to *there*."""
+        steps = self._steps(here, there, length)
+        return [(here + step) % length for step in (range(1, steps + 1) if steps > 0 else range(-1, steps - 1, -1))]
+
+    def _links_between(self, source: int, target: int) -> tuple[int, ...]:
+        row, column = divmod(source, self.columns)
+        target_row, target_column = divmod(target, self.columns)
+        found: tuple[int, ...] = ()
+        if column != target_column:
+            found = self._cut(True, row, column, target_column, self.columns)
+        if row != target_row:
+            found += self._cut(False, target_column, row, target_row, self.rows)
+        return found
+
+    def _cut(self, along_row: bool, line: int, here: int, there: int, length: int) -> tuple[int, ...]:
+        """The part of a line of links between two coordinates of it."""
+        steps = self._steps(here, there, length)
+        rises = steps > 0
+        begin = here if rises else length - 1 - here
+        return self._line(along_row, line, rises)[begin : begin + abs(steps)]
+
+    @cache  # noqa: B019  a topology lives as long as the program
+    def _line(self, along_row: bool, line: int, rises: bool) -> tuple[int, ...]:
+        """The links of a row or column in the order in which one goes twice round it (-1: no such link)."""
+        length, stride = (self.columns, 1) if along_row else (self.rows, self.columns)
+        first = line * self.columns if along_row else line
+        order = range(length) if rises else range(length - 1, -1, -1)
+        tiles = [first + stride * (place % length) for place in (*order, *order, order[0])]
+        return tuple(self.link_number.get(link, -1) for link in pairwise(tiles))
 
     def _far_first(self, source: int, targets: Iterable[int]) -> Iterable[int]:
         row, column = divmod(source, self.columns)

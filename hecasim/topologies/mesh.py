@@ -6,8 +6,8 @@ from hecasim.topologies.grid import Grid
 class Mesh(Grid):
     """Rows x columns tiles with 2(R(C - 1) + C(R - 1)) directed links."""
 
-    def _next(self, here: int, there: int, length: int) -> int:  # noqa: ARG002  the family's signature
-        return here + 1 if there > here else here - 1
+    def _steps(self, here: int, there: int, length: int) -> int:  # noqa: ARG002  the family's signature
+        return there - here
 
     def _beside(self, here: int, length: int) -> set[int]:
         return {place for place in (here - 1, here + 1) if 0 <= place < length}

@@ -47,9 +47,11 @@ class Topology(ABC):
         """Link numbers from tile *source* to tile *target*; none if they are one. No route between them is shorter."""
         known = self._routes.get((source, target))
         if known is None:
-            tiles = self._tiles_between(source, target)
-            known = self._routes[source, target] = tuple(self.link_number[link] for link in pairwise(tiles))
+            known = self._routes[source, target] = self._links_between(source, target)
         return known
+
+    def _links_between(self, source: int, target: int) -> tuple[int, ...]:
+        return tuple(self.link_number[link] for link in pairwise(self._tiles_between(source, target)))
 
     def multicast(self, source: int, targets: Iterable[int]) -> dict[int, tuple[int, ...]]:
         """The tree of the routes from *source* to *targets*: tile -> numbers of the links that leave it.

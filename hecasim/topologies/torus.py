@@ -12,9 +12,9 @@ from hecasim.topologies.grid import Grid
 class Torus(Grid):
     """Rows x columns tiles with 4RC directed links if both are at least 3; a wrap link is a link like any other."""
 
-    def _next(self, here: int, there: int, length: int) -> int:
+    def _steps(self, here: int, there: int, length: int) -> int:
         ahead = (there - here) % length
-        return (here + (1 if 2 * ahead <= length else -1)) % length
+        return ahead if 2 * ahead <= length else ahead - length
 
     def _beside(self, here: int, length: int) -> set[int]:
         return {(here - 1) % length, (here + 1) % length} - {here}

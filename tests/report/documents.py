@@ -74,6 +74,7 @@ DOCUMENT: dict[str, Any] = {
         "transfers": 2_345_678,
         "events": 23_456_789,
         "folded": 0,
+        "claimed": 0,
         "token_tile": 512,
         "seed": 0,
         "version": "0.1.0",

@@ -13,6 +13,7 @@ from hecasim.sim.fast.agenda import ask_lane, at, take_first, withdraw
 from hecasim.sim.fast.ending import end_task
 from hecasim.sim.fast.jit import compiled
 from hecasim.sim.fast.lanes import release
+from hecasim.sim.fast.rings import rehearse_ring
 from hecasim.sim.fast.stage import FOREVER, clear_lane, play
 from hecasim.sim.fast.tables import CLAIMED, LEAVES, PLAYED, REHEARSED, REPLAYED, WHAT_BITS, ZERO
 from hecasim.sim.fast.times import EXCHANGING, end_activity
@@ -64,14 +65,9 @@ def quiet(w, schedule):
 @compiled
 def rehearse(r, schedule_number, schedule, outcome):
     """Play a schedule alone, from an empty package at time 0 to its end, and keep what can be seen of it."""
-    flight, results = r.flights[0], r.results
-    flight.row = 0
-    flight.schedule = schedule_number
-    flight.mode = REHEARSED
-    r.rows[0].task = schedule.task
-    for place in range(schedule.lanes, schedule.lanes_end):
-        clear_lane(r, r.lists[place])
-    play(r, ZERO, ZERO, FOREVER)
+    if not rehearse_ring(r, schedule, outcome):
+        rehearse_all(r, schedule_number, schedule)
+    results = r.results
     for place in range(schedule.lanes_end - schedule.lanes):
         lane, at_lane = r.lanes[r.lists[schedule.lanes + place]], outcome.lanes + COUNTS * place
         results[at_lane] = lane.wait_ps
@@ -83,6 +79,19 @@ def rehearse(r, schedule_number, schedule, outcome):
     outcome.happenings = r.clock[0].happenings
     outcome.known = 1
     sort_leavers(results, outcome.ends, outcome.order, schedule.members_end - schedule.members)
+
+
+@compiled
+def rehearse_all(r, schedule_number, schedule):
+    """Play a schedule on the stage, message by message."""
+    flight = r.flights[0]
+    flight.row = 0
+    flight.schedule = schedule_number
+    flight.mode = REHEARSED
+    r.rows[0].task = schedule.task
+    for place in range(schedule.lanes, schedule.lanes_end):
+        clear_lane(r, r.lists[place])
+    play(r, ZERO, ZERO, FOREVER)
 
 
 @compiled
