@@ -80,7 +80,7 @@ def mozart(seeds: int = 1, progress: Progress = lambda _: None) -> Reproduction:
 
 
 def _row(claim: str, case: str, paper: float | None, figure: Callable[[Runs], float], found: Runs) -> Row:
-    return Row(claim, case, paper, figure(found), figure(found.under(UNCALIBRATED)))
+    return Row(claim, case, paper, figure(found), figure(found.under(UNCALIBRATED, "uncalibrated")))
 
 
 def _gain(case: Case, variant: str, **more: Any) -> Callable[[Runs], float]:
