@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hecasim.experts.comparison import Sample
-    from hecasim.experts.exchange import Weights
+    from hecasim.experts.layer_cost import Weights
     from hecasim.specs import ModelSpec
 
 ELEMENT_BYTES = 2  # FP16 and BF16 weights
@@ -96,7 +96,9 @@ WeightsGiven = Annotated[
         "--weight",
         metavar="KEY=TIME",
         help="balanced: what costs how much. Keys: copy (each copy of a token sent), chiplet (each token-expert on the "
-        "hottest chiplet), group (each copy to the busiest group). Example: --weight chiplet='200 ns'",
+        "hottest chiplet), group (each copy to the busiest group), home (each token of the busiest group), last "
+        "(each token-expert on the chiplet loaded last). "
+        "Example: --weight chiplet='200 ns'",
         rich_help_panel=HOW,
     ),
 ]
@@ -150,7 +152,7 @@ def place(
             raise ConfigError(f"{flag}: unknown name '{word}'; {nearest(word, known)}")
     if out is not None and save not in kinds:
         raise ConfigError(f"--save: found '{save}'; expected one of those placed: {', '.join(kinds)}")
-    choices = Options(_weights(network, site, weight or []), 0, aggregate, allocation, starts=starts)
+    choices = Options(_weights(network, weight or []), 0, aggregate, allocation, starts=starts)
     origin, samples = _samples(network, routing, measure, tokens, seeds, drift)
     with ProgressReport(quiet=quiet or as_json) as progress:
         tell = progress.report("place")
@@ -201,15 +203,15 @@ def _samples(
     return origin, iter([recorded_sample(recorded, shifted, tokens)])
 
 
-def _weights(model: "ModelSpec", site: object, given: list[str]) -> "Weights":
+def _weights(model: "ModelSpec", given: list[str]) -> "Weights":
     """The default weights with those of the command line on top."""
     from dataclasses import replace
 
     from hecasim.experts.cost import default_weights
     from hecasim.units import PS_PER_S, WrongUnitError, in_base_units
 
-    weights = default_weights(model, site)  # type: ignore[arg-type]
-    keys = ("copy", "chiplet", "group")
+    weights = default_weights(model)
+    keys = ("copy", "chiplet", "group", "home", "last")
     for setting in given:
         key, equals, text = setting.partition("=")
         if not equals or key not in keys:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hecasim.experts.allocation import allocate, chiplets_of
-from hecasim.experts.exchange import Search, Weights
+from hecasim.experts.exchange import Search
+from hecasim.experts.layer_cost import Weights
 from hecasim.experts.placed import Site
 from hecasim.experts.routing import Routing
 

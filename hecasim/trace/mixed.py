@@ -11,7 +11,7 @@ import numpy as np
 
 from hecasim.errors import ConfigError
 from hecasim.experts import Kept, Options, Placement, Routing, Site, apply_capacity, draw, place, router_for
-from hecasim.experts.cost import default_weights
+from hecasim.experts.cost import default_weights, speeds_of
 from hecasim.experts.recorded import read_routing
 from hecasim.mapping import modules
 from hecasim.mapping.dispatch import Counts, Dispatch, copies_per_token, count_dispatch
@@ -125,7 +125,8 @@ def prepare_mixed(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Mix
     assert moe is not None
     site = Site(len(tree.roles) - tree.attention - tree.groups, tree.groups)
     kept = apply_capacity(routing, moe.capacity_factor, tokens // (plan.batch // micro_batch))
-    placement = place(plan.expert_placement, profile, site, Options(default_weights(model, site), plan.seed))
+    weights = default_weights(model, speeds_of(package, plan))
+    placement = place(plan.expert_placement, profile, site, Options(weights, plan.seed))
     loads = _chiplet_loads(profile, placement)
     by_class = _footprint(model, plan)
     dispatches = _dispatches(kept, placement, tokens // plan.batch * micro_batch // tree.attention, tree.attention)
