@@ -185,3 +185,22 @@ def test_a_grid_or_a_dense_model_is_refused():
         prepare(package, load_model("tinyllama-1.1b"), plan)
     with pytest.raises(ConfigError, match="expected 'mozart'"):
         prepare(package, model, load_plan(plan, {"method": "hecaton"}))
+
+
+def test_the_result_says_what_the_sram_of_each_role_holds():
+    result = simulate(*inputs())
+    said = [line for line in result["simulation"]["approximations"] if line.startswith("SRAM per die")]
+    step = prepare(*inputs())
+    assert result["memory"]["sram_peak_bytes"] == step.sram_bytes
+    # Four experts of a layer, the gradient of one, and tokens: those that wait and the outputs of one micro-batch.
+    weights = 4 * step.model.expert_parameters * 2
+    tokens = (step.tokens_ahead + 1) * step.room.tokens_bytes
+    assert step.sram_bytes == weights + weights // 4 + tokens
+    assert len(said) == 1
+    assert f"{step.sram_bytes / 2**20:.1f} MiB at the fullest expert chiplet" in said[0]
+    assert not [line for line in step.remarks if "attention chiplet exceeded" in line]
+    package, model, plan = inputs()
+    small = load_package(package, {"chiplet.tiles": "30"})
+    exceeded = [line for line in prepare(small, model, plan).remarks if line.startswith("SRAM of an attention")]
+    assert len(exceeded) == 1
+    assert "not modelled" in exceeded[0]
