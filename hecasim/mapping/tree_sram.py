@@ -53,9 +53,8 @@ class SramNeed:
         needed = self.bytes_at(self.tokens_ahead)
         if self.room_bytes is None or needed <= self.room_bytes:
             return ()
-        return (
-            f"SRAM of an expert chiplet exceeded: {_mib(needed)} needed ({self.parts}), {_mib(self.room_bytes)} present",
-        )
+        needs = f"{_mib(needed)} needed ({self.parts}), {_mib(self.room_bytes)} present"
+        return (f"SRAM of an expert chiplet exceeded: {needs}",)
 
 
 def room_bytes(package: PackageSpec) -> int | None:
