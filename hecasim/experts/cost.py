@@ -52,7 +52,7 @@ def speeds_of(package: PackageSpec, plan: PlanSpec) -> Speeds:
 
 
 def _micro_batch_share(plan: PlanSpec) -> float:
-    return int(plan.micro_batch) / plan.batch
+    return 1 / 4 if plan.micro_batch == "auto" else plan.micro_batch / plan.batch
 
 
 def default_weights(model: ModelSpec, speeds: Speeds | None = None) -> Weights:
