@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 from hecasim.errors import HecasimError
+from hecasim.results.host import peak_rss_bytes
 
 PACKAGE, MODEL, METHOD = "hecaton_4x4_standard", "tinyllama-1.1b", "hecaton"
 TOKEN_TILE = 128
@@ -120,20 +118,6 @@ def cost_of(point: Point) -> Cost:
     bodies = len(build_trace(package, model, plan).bodies)
     return Cost(round(wall, 3), float(f"{cpu / reference:.4g}"), rest, peak, bodies, counts["folded"], counts["tasks"],
                 counts["transfers"], counts["events"], document["step_time_ps"])  # fmt: skip
-
-
-def peak_rss_bytes() -> int:
-    """The most memory this process has held.
-
-    Linux: VmHWM of this program alone; `ru_maxrss` there starts at what the parent process held.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
 
 
 Row = dict[str, int | float | str]

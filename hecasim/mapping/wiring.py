@@ -19,7 +19,7 @@ Route = tuple[int, ...]
 
 
 class LaneSpec(NamedTuple):
-    """One lane: what it is, at which tile (a channel: its number), its rate (None: no limit) and latency of the head."""
+    """One lane: what it is, at which tile (a channel: its number), its rate (None: no limit), latency of the head."""
 
     kind: str
     place: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +12,7 @@ from hecasim.results.area import area_mm2
 from hecasim.results.breakdown import breakdown, by_role, critical_path, phases, tile_time_ps, utilization, waits_s
 from hecasim.results.cost import cost_usd, yields
 from hecasim.results.energy import background_j, energy_j
+from hecasim.results.host import peak_rss_bytes
 from hecasim.results.tables import layers_csv, links_csv
 from hecasim.results.timeline import timeline_json
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec, resolved
@@ -103,7 +103,7 @@ def summarize(
             "folded": log.folded_bodies, "token_tile": about["token_tile"], "micro_batch": about["micro_batch"],
             "seed": plan.seed, "version": version, "approximations": approximations(package, plan, about),
         },
-        "host": {"wall_s": wall_s, "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024},
+        "host": {"wall_s": wall_s, "peak_rss_bytes": peak_rss_bytes()},
     }  # fmt: skip
     priced = {"area_mm2": area_mm2(package), "cost_usd": cost_usd(package), "yields": yields(package)}
     names = {tile: topology.name_of(tile) for tile in log.shown_tiles}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
-from hecasim.sim.compiled import CompiledKind
 from hecasim.sim.causes import Cause
+from hecasim.sim.compiled import CompiledKind
 from hecasim.trace.log import Log
 from hecasim.trace.play import Body
 
@@ -14,8 +14,8 @@ from hecasim.trace.play import Body
 class BodyRun:
     """A live body: what every tile still waits for."""
 
-    __slots__ = ("causes", "compiled", "done", "earlier", "first", "flights", "index", "leading", "left", "lowered", "outside",
-                 "place", "started", "tasks_left", "waits")  # fmt: skip
+    __slots__ = ("causes", "compiled", "done", "earlier", "first", "flights", "index", "leading", "left", "lowered",
+                 "outside", "place", "started", "tasks_left", "waits")  # fmt: skip
 
     def __init__(self, index: int, place: Body, compiled: CompiledKind, tiles: int) -> None:
         self.index, self.place, self.compiled = index, place, compiled
@@ -37,7 +37,7 @@ class BodyRun:
         """What they were before the picosecond in which they became what they are."""
 
     def let(self, task: int, now: int, before: Cause | None, by: tuple[int, int]) -> None:
-        """Something that a task waits for ends on some tile: of several in one picosecond, the last in the trace counts.
+        """Something that a task waits for ends on some tile: of several in one picosecond the last in the trace counts.
 
         Nothing depends on which of them is heard of first.
         """

@@ -8,8 +8,8 @@ from hecasim.collectives import bytes_sent
 from hecasim.mapping.compute import Hold, duration_ps, hold, sram_bytes
 from hecasim.sim.exchange import Schedule
 from hecasim.sim.hardware import Hardware
-from hecasim.trace.space import new_space
 from hecasim.trace.log import PHASES, class_of
+from hecasim.trace.space import new_space
 from hecasim.trace.task import COLLECTIVE, COMPUTE, BodyKind, Task, Trace
 
 

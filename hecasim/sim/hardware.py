@@ -1,4 +1,4 @@
-"""The live package: core, SRAM buffer and router of every tile, a controller per DRAM channel, and the lanes they own."""
+"""The live package: core, SRAM buffer and router of every tile, a controller per DRAM channel, and their lanes."""
 
 from __future__ import annotations
 

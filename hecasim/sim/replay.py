@@ -116,9 +116,7 @@ def check_grid(trace: Trace, package: PackageSpec) -> None:
 def _count(log: Log, hardware: Hardware) -> None:
     """Copy the components' counters into the Log."""
     for spec, lane in zip(hardware.wiring.lanes, hardware.lanes, strict=True):
-        log.lanes.append(
-            LaneCount(spec.name, spec.kind, lane.bytes_carried, lane.busy_ps, lane.wait_ps, lane.segments)
-        )
+        log.lanes.append(LaneCount(spec.name, spec.kind, lane.bytes_carried, lane.busy_ps, lane.wait_ps, lane.segments))
     log.core_wait_ps = sum(core.wait_ps for core in hardware.cores)
     log.sram_wait_ps = sum(sram.wait_ps for sram in hardware.srams)
     for sram in hardware.srams:

@@ -290,7 +290,8 @@ class Scheduler:
     def _waiters(self) -> list[Waiter]:
         """Everybody who waits for space, tile by tile."""
         return [
-            Waiter(one.run.index, one.spec, one.run.compiled.kind.name, one.tile, (sram.held[0], sram.held[1]), sram.rooms)
+            Waiter(one.run.index, one.spec, one.run.compiled.kind.name, one.tile, (sram.held[0], sram.held[1]),
+                   sram.rooms)
             for sram in self.hardware.srams for one in sram.waiting
         ]  # fmt: skip
 

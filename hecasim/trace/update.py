@@ -68,7 +68,8 @@ class _Amounts:
     def of(self, amount: Counts, part: int) -> Counts:
         """The part of an amount per tile that belongs to a slice."""
         size = -(-amount // self.parts)
-        return np.clip(amount - part * size, 0, size)
+        taken: Counts = np.clip(amount - part * size, 0, size)
+        return taken
 
 
 class _Slice:

@@ -309,7 +309,7 @@ def test_twice_the_batch_does_not_take_less_time(case):
 @given(case=cases())
 def test_sram_ends_empty_and_never_holds_less_than_nothing(watched_srams, case):
     watched_srams.clear()
-    played(case)
+    played(case, engine="plain")
     assert watched_srams
     left = {kind: level for sram in watched_srams for kind, level in sram.level.items() if level}
     assert not left
@@ -321,7 +321,7 @@ def test_sram_ends_empty_and_never_holds_less_than_nothing(watched_srams, case):
 def test_activations_take_no_more_sram_than_the_mapping_said(watched_srams, case):
     watched_srams.clear()
     trace = build_trace(*case)
-    played(case, trace, rooms=UNLIMITED_ROOMS)
+    played(case, trace, rooms=UNLIMITED_ROOMS, engine="plain")
     estimated = trace.about["sram_estimate_bytes"]
     assert max(sram.activation_peak for sram in watched_srams) <= estimated
 
@@ -341,7 +341,7 @@ def test_both_engines_play_one_step(case):
 @given(case=cases())
 def test_no_pool_ever_holds_more_than_it_has_room_for(watched_srams, case):
     watched_srams.clear()
-    played(case)
+    played(case, engine="plain")
     for sram in watched_srams:
         assert all(room is None or peak <= room for peak, room in zip(sram.pool_peak, sram.rooms, strict=True))
 
@@ -352,5 +352,6 @@ def test_sram_ends_empty_with_fewer_key_heads_than_query_heads(watched_srams, tm
     package, model, plan = tiny_inputs(tmp_path, method=method, batch=2, micro_batch=2, sequence=24)
     model = load_model(model, {"kv_heads": kv_heads, "head_dim": 16, "layers": 1})
     watched_srams.clear()
-    replay(build_trace(package, model, plan), package)
+    replay(build_trace(package, model, plan), package, engine="plain")
+    assert watched_srams
     assert not {kind: level for sram in watched_srams for kind, level in sram.level.items() if level}

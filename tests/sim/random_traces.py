@@ -46,7 +46,8 @@ def _changes(rng, rows, columns):
               ("chiplet.sram.dram_bandwidth", 0.3, (20, 100, 1500)),
               ("chiplet.sram.reduction_bandwidth", 0.4, (10, 100, 3000)))  # fmt: skip
     if rng.random() < 0.2:
-        changes |= {"chiplet.sram.ports": "shared", "chiplet.sram.port_bandwidth": f"{rng.choice([20, 100, 1500])} GB/s"}
+        rate = rng.choice([20, 100, 1500])
+        changes |= {"chiplet.sram.ports": "shared", "chiplet.sram.port_bandwidth": f"{rate} GB/s"}
     if rng.random() < 0.2:
         changes |= {"chiplet.reduction": "vector"}
     changes |= {key: f"{rng.choice(rates)} GB/s" for key, share, rates in limits if rng.random() < share}
@@ -90,7 +91,8 @@ def _collective(rng, tiles, common):
 def _load(rng, tiles, common):
     stream = rng.choice(["weights", "load"])
     if rng.random() < 0.5:
-        return Task(kind=DRAM_READ, stream=stream, tile_bytes=_uneven(rng, tiles), together=rng.random() < 0.5, **common)
+        bytes_of = _uneven(rng, tiles)
+        return Task(kind=DRAM_READ, stream=stream, tile_bytes=bytes_of, together=rng.random() < 0.5, **common)
     return Task(kind=DRAM_READ, stream=stream, tile_bytes=(rng.choice([64, 500]),),
                 group=rng.choice(["", "rows", "columns", "all"]), **common)  # fmt: skip
 

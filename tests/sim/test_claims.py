@@ -109,7 +109,8 @@ def test_members_that_come_late_are_waited_for(late, algorithm):
 
 
 def test_sums_on_the_cores_are_played():
-    log = check(trace_of(2, 3, [[collective(0, "ring.all_reduce", 6000)]]), oracle(2, 3, **{"chiplet.reduction": "vector"}))
+    package = oracle(2, 3, **{"chiplet.reduction": "vector"})
+    log = check(trace_of(2, 3, [[collective(0, "ring.all_reduce", 6000)]]), package)
     assert not log.claimed
 
 

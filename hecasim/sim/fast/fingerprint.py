@@ -213,7 +213,8 @@ def task_sum(w, number, now, base, factor):
     for group in range(groups):
         flight = flights[number * groups + group]
         if flight.joined or flight.mode in (CLAIMED, DISTURBED):
-            total += stir(stir(stir(stir(PART, name, factor), group, factor), flight.joined, factor), flight.mode, factor)
+            mixed = stir(stir(PART, name, factor), group, factor)
+            total += stir(stir(mixed, flight.joined, factor), flight.mode, factor)
     return total
 
 

@@ -151,7 +151,8 @@ class Folder:
     def _crest(self, before: Boundary) -> Numbers:
         """The highest levels since an earlier boundary."""
         since = before.number - self.dropped
-        return np.maximum.reduce([self.crests[place] for place in range(since, len(self.crests))])
+        highest: Numbers = np.maximum.reduce([self.crests[place] for place in range(since, len(self.crests))])
+        return highest
 
     def _room(self, before: Boundary, here: Boundary, how: Repetition) -> Repetition:
         """No more periods than fit into SRAM, where each leaves more behind than the one before."""

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import config
 
 SOURCES = Path(__file__).parent
 PREFIX = "compiled-"
@@ -60,9 +59,9 @@ def entry(function: Callable[..., Any]) -> Any:
 def _jit(function: Callable[..., Any], **options: Any) -> Any:
     if CACHE is None:
         return numba.njit(error_model="numpy", **options)(function)
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(CACHE)
+    settings: Any = numba.config  # has its names at run time
+    before, settings.CACHE_DIR = settings.CACHE_DIR, str(CACHE)
     try:
         return numba.njit(cache=True, error_model="numpy", **options)(function)
     finally:
-        config.CACHE_DIR = before
+        settings.CACHE_DIR = before

@@ -23,9 +23,7 @@ COUNTS = 6
 class Schedules:
     """All schedules of a trace; equal tasks share theirs, equal groups one outcome."""
 
-    def __init__(
-        self, trace: Trace, options: Mapping[str, Any], wiring: Wiring, lists: Lists, sizes: Sizes
-    ) -> None:
+    def __init__(self, trace: Trace, options: Mapping[str, Any], wiring: Wiring, lists: Lists, sizes: Sizes) -> None:
         self.trace, self.options, self.wiring, self.lists, self.sizes = trace, options, wiring, lists, sizes
         self.graphs = Graphs(lists)
         self.schedules: list[tuple[int, ...]] = []
@@ -97,7 +95,8 @@ class Schedules:
             size, extra = self.sizes.of(pattern.chunk_bytes), 0
             if sum_rate is not None and pattern.reduce_steps:
                 extra = -(-pattern.chunk_bytes * PS_PER_S // sum_rate)
-            row = (RING, number, stage, members, count, size, extra, pattern.steps, pattern.reduce_steps, sums, 0, 0, 0, 0)
+            steps = (pattern.steps, pattern.reduce_steps)
+            row: tuple[int, ...] = (RING, number, stage, members, count, size, extra, *steps, int(sums), 0, 0, 0, 0)
             shape.append((row[:3], row[4:]))
             self.edges += count * self.sizes.cuts(size)
         else:
@@ -137,9 +136,7 @@ class Schedules:
             extra = -(-size_bytes * PS_PER_S // sum_rate) if sum_rate is not None and adds else 0
             self.graphs.messages[place] = (source, target, step, size, extra, adds, edge, join)
 
-    def _outcome_of(
-        self, members: int, shape: list[Any], routes: list[list[tuple[int, ...]]]
-    ) -> tuple[list[int], int]:
+    def _outcome_of(self, members: int, shape: list[Any], routes: list[list[tuple[int, ...]]]) -> tuple[list[int], int]:
         """(lanes, outcome) of a schedule: one outcome for all whose messages, ways and lanes are alike."""
         flat = np.array([lane for ways in routes for way in ways for lane in way], dtype=np.int64)
         lengths = [len(way) for ways in routes for way in ways]

@@ -23,7 +23,7 @@ STREAMS = 5
 PHASES, CLASSES, ACTIVITIES = 4, 5, 3
 
 
-def _numbers(count: int) -> tuple[np.int64, ...]:
+def _numbers(count: int) -> tuple[Any, ...]:
     """0, 1, 2, ... as plain 64-bit numbers: numba compiles a function anew for every Python number it is given."""
     return tuple(np.int64(number) for number in range(count))
 
@@ -96,7 +96,8 @@ RUN = _record(
     "segments free_segment jobs free_job entrants free_entrant outsiders free_outsider parkings free_parking"
     " starts notes spans causes disturbed entering"
     " tasks end_ps last_cause ended_body ended_number gate_cause gate_body gate_number gate_ps"
-    " led next_body bodies issue_due boundary_due refusals claimed disturbances keep_spans shown_tiles tiles per_body groups short"
+    " led next_body bodies issue_due boundary_due refusals claimed disturbances keep_spans shown_tiles tiles"
+    " per_body groups short"
 )
 
 SHARED = (
@@ -116,8 +117,8 @@ OWN = ("clock", "lanes", "queues", "agenda", "lanes_asked", "cores_asked")
 FIELDS = (*SHARED, *FIXED, *OWN)
 
 
-@structref.register  # type: ignore[untyped-decorator]
-class WorldType(types.StructRef):  # type: ignore[misc]
+@structref.register
+class WorldType(types.StructRef):
     """numba's type of a World.
 
     Its name, which says all records of all fields, is cut down to a digest: numba reads it all the time (measured: two
@@ -133,7 +134,7 @@ class WorldType(types.StructRef):  # type: ignore[misc]
         return tuple((name, types.unliteral(kind)) for name, kind in fields)
 
 
-class World(structref.StructRefProxy):  # type: ignore[misc]
+class World(structref.StructRefProxy):
     """A handle to all tables of a run; Python reads and writes the arrays it was made of."""
 
 

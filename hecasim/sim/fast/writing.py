@@ -90,10 +90,11 @@ class Tables:
         space = new_space(task)
         net = space or (0, 0)
         outside = [number for after in task.after if after.offset for number in after]
+        inside = sum(not after.offset for after in task.after)
         self.tasks.append((
             KINDS[task.kind], class_of(task), PHASES.index(task.phase), STREAMS.index(task.stream or STREAMS[0]),
             int(task.leads), int(task.in_place), *self._buffers(task.takes), *self._buffers(task.gives),
-            int(space is not None), *net, *self.lists.span(list(readers)), sum(not after.offset for after in task.after),
+            int(space is not None), *net, *self.lists.span(list(readers)), inside,
             *self.lists.span(outside), amount, operands, table, schedules, party, trees,
         ))  # fmt: skip
         self.task_list.append(task)
@@ -222,7 +223,8 @@ class Tables:
         found[:, 1] = -1
         if self.schedules.vector_sums:
             for number, (_, _, size_bytes) in enumerate(list(self.sizes.rows)):
-                duration, operands = hold(self.package.chiplet, sum_work(size_bytes, self.element_bytes), self.element_bytes)
+                work = sum_work(size_bytes, self.element_bytes)
+                duration, operands = hold(self.package.chiplet, work, self.element_bytes)
                 found[number] = duration, self.sizes.of(operands) if operands and self.wiring.shared_ports else -1
         return found
 
