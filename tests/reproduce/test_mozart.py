@@ -1,4 +1,4 @@
-"""`hecasim reproduce mozart` without its minutes: what is compared, calibrated and claimed, on runs that are formulas."""
+"""`hecasim reproduce mozart` without its minutes: what is compared, calibrated and claimed, on formulas for runs."""
 
 import json
 
