@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hecasim.experts import Options, Placement, Router, Routing, Site, Weights, draw, place
 from hecasim.experts import placement as placements
+from hecasim.experts.balanced import hottest_first
 from hecasim.experts.exchange import Search
 from hecasim.experts.layer_cost import Changes, State, Sums, _largest_but_two
 from hecasim.experts.statistics import chiplet_loads, copies_per_token
@@ -121,3 +122,15 @@ def test_one_expert_that_gets_all_tokens_or_none_is_placed():
     found = place("balanced", Routing(chosen, 8), Site(4, 2), OPTIONS)
     assert isinstance(found, Placement)
     assert np.bincount(found.chiplet_of[0]).tolist() == [2] * 4
+
+
+@given(st.permutations(np.arange(16) % 8), st.integers(0, 20))
+def test_chiplets_of_a_group_are_named_by_their_load_and_nothing_else_changes(chiplet_of, seed):
+    site = Site(8, 2)
+    chosen = random_routing(16, 3, 40, 1, seed).chosen[0]
+    before = np.array(chiplet_of, np.int16)
+    after = hottest_first(chosen, before, site)
+    assert np.array_equal(before // 4, after // 4)
+    assert np.array_equal(before[:, None] == before, after[:, None] == after)
+    loads = np.bincount(after[chosen].ravel(), minlength=8).reshape(2, 4)
+    assert (np.diff(loads, axis=1) <= 0).all()
