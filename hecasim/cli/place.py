@@ -1,7 +1,7 @@
 """`hecasim place`: where the experts of a mixture live, and how many copies and how much balance that gives."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hecasim.experts.comparison import Sample
-    from hecasim.experts.exchange import Weights
+    from hecasim.experts.cost import Speeds
+    from hecasim.experts.layer_cost import Weights
+    from hecasim.experts.moving_cost import MovingRates
     from hecasim.specs import ModelSpec
 
 ELEMENT_BYTES = 2  # FP16 and BF16 weights
+CHIPLETS, GROUPS = 16, 4  # of Mozart (arXiv 2603.07006)
 TOKENS = 4096  # half of a step of 32 sequences of 256
 
 PLACED = "What is placed"
@@ -37,11 +40,35 @@ Source = Annotated[
     ),
 ]
 Chiplets = Annotated[
-    int, typer.Option("--chiplets", metavar="N", min=1, help="Expert chiplets.", rich_help_panel=PLACED)
+    int | None,
+    typer.Option(
+        "--chiplets",
+        metavar="N",
+        min=1,
+        help=f"Expert chiplets. [dim]\\[default: {CHIPLETS}; the package's][/]",
+        rich_help_panel=PLACED,
+        show_default=False,
+    ),
 ]
 Groups = Annotated[
-    int,
-    typer.Option("--groups", metavar="G", min=1, help="Groups of chiplets, one switch each.", rich_help_panel=PLACED),
+    int | None,
+    typer.Option(
+        "--groups",
+        metavar="G",
+        min=1,
+        help=f"Groups of chiplets, one switch each. [dim]\\[default: {GROUPS}; the package's][/]",
+        rich_help_panel=PLACED,
+        show_default=False,
+    ),
+]
+Package = Annotated[
+    str | None,
+    typer.Option(
+        "--package",
+        metavar="P",
+        help="A tree: its chiplets and groups, the rates that balanced weighs, and the time to move experts.",
+        rich_help_panel=PLACED,
+    ),
 ]
 Tokens = Annotated[
     int | None,
@@ -96,7 +123,9 @@ WeightsGiven = Annotated[
         "--weight",
         metavar="KEY=TIME",
         help="balanced: what costs how much. Keys: copy (each copy of a token sent), chiplet (each token-expert on the "
-        "hottest chiplet), group (each copy to the busiest group). Example: --weight chiplet='200 ns'",
+        "hottest chiplet), group (each copy to the busiest group), home (each token of the busiest group), last "
+        "(each token-expert on the chiplet loaded last). "
+        "Example: --weight chiplet='200 ns'",
         rich_help_panel=HOW,
     ),
 ]
@@ -109,8 +138,9 @@ Save = Annotated[str, typer.Option("--save", metavar="K", help="Which placement 
 def place(
     model: Model,
     routing: Source = "preset",
-    chiplets: Chiplets = 16,
-    groups: Groups = 4,
+    package: Package = None,
+    chiplets: Chiplets = None,
+    groups: Groups = None,
     tokens: Tokens = None,
     seeds: Seeds = 1,
     drift: Drift = 0.0,
@@ -139,7 +169,8 @@ def place(
     from hecasim.specs import load_model
 
     network = load_model(model)
-    site = Site(chiplets, groups)
+    tree = _tree(package, chiplets, groups)
+    site = Site(*(tree.site if tree else (chiplets or CHIPLETS, groups or GROUPS)))
     kinds = list(dict.fromkeys(placement or PLACEMENTS))
     for flag, word, known in (
         *(("--placement", kind, tuple(PLACEMENTS)) for kind in kinds),
@@ -150,12 +181,17 @@ def place(
             raise ConfigError(f"{flag}: unknown name '{word}'; {nearest(word, known)}")
     if out is not None and save not in kinds:
         raise ConfigError(f"--save: found '{save}'; expected one of those placed: {', '.join(kinds)}")
-    choices = Options(_weights(network, site, weight or []), 0, aggregate, allocation, starts=starts)
+    choices = Options(
+        _weights(network, tree.speeds if tree else None, weight or []), 0, aggregate, allocation, starts=starts
+    )
     origin, samples = _samples(network, routing, measure, tokens, seeds, drift)
     with ProgressReport(quiet=quiet or as_json) as progress:
         tell = progress.report("place")
         total, done = seeds * len(kinds), iter(range(10**9))
-        found = compare(network, samples, kinds, site, choices, lambda text: tell(next(done) / total, text))
+        found = compare(
+            network, samples, kinds, site, choices, lambda text: tell(next(done) / total, text),
+            tree.rates if tree else None, ELEMENT_BYTES,
+        )  # fmt: skip
     document = found.document
     document["inputs"]["routing"] = origin
     if out is not None:
@@ -201,15 +237,41 @@ def _samples(
     return origin, iter([recorded_sample(recorded, shifted, tokens)])
 
 
-def _weights(model: "ModelSpec", site: object, given: list[str]) -> "Weights":
+class _Tree(NamedTuple):
+    """What a package says to a placement."""
+
+    site: tuple[int, int]
+    speeds: "Speeds"
+    rates: "MovingRates"
+
+
+def _tree(package: str | None, chiplets: int | None, groups: int | None) -> _Tree | None:
+    """Chiplets, groups and rates of a package; ConfigError where the flags say otherwise."""
+    if package is None:
+        return None
+    from hecasim.experts.cost import speeds_of
+    from hecasim.experts.moving_cost import moving_rates
+    from hecasim.specs import load_package, load_plan
+
+    hardware = load_package(package)
+    rates = moving_rates(hardware)
+    _, switches, below = hardware.topology.shape
+    site = (switches * below, switches)
+    for flag, given, own in (("--chiplets", chiplets, site[0]), ("--groups", groups, site[1])):
+        if given not in (None, own):
+            raise ConfigError(f"{flag}: found {given}; expected {own}, as {hardware.name} has, or leave it out")
+    return _Tree(site, speeds_of(hardware, load_plan({})), rates)
+
+
+def _weights(model: "ModelSpec", speeds: "Speeds | None", given: list[str]) -> "Weights":
     """The default weights with those of the command line on top."""
     from dataclasses import replace
 
     from hecasim.experts.cost import default_weights
     from hecasim.units import PS_PER_S, WrongUnitError, in_base_units
 
-    weights = default_weights(model, site)  # type: ignore[arg-type]
-    keys = ("copy", "chiplet", "group")
+    weights = default_weights(model, speeds)
+    keys = ("copy", "chiplet", "group", "home", "last")
     for setting in given:
         key, equals, text = setting.partition("=")
         if not equals or key not in keys:

@@ -41,6 +41,12 @@ def run(
         list[str] | None,
         typer.Option("--ideal", metavar="R", help="nop, dram, sram, core or contention costs nothing; repeatable."),
     ] = None,
+    steps: Annotated[
+        int,
+        typer.Option(
+            "--steps", metavar="N", min=1, max=10_000, help="So many steps of a mixture, each with fresh routing."
+        ),
+    ] = 1,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write the files of the run there.")] = None,
     force: options.Force = False,
     as_json: options.Json = False,
@@ -51,6 +57,7 @@ def run(
     Example: [cyan]hecasim run --model llama2-7b --batch 8 --set package.memory.kind=hbm2_2000 --out runs/hbm[/]
     """
     from hecasim.report import files
+    from hecasim.steps import check_steps
 
     if out and dry:
         raise ConfigError("--dry: simulates nothing, so there is nothing to write; leave out --out")
@@ -69,6 +76,7 @@ def run(
         fidelity=fidelity,
         engine=engine,
     )
+    check_steps(job.model, steps)
     if dry:
         documents = _preview(job)
         _print_preview(job, documents, as_json=as_json)
@@ -77,6 +85,8 @@ def run(
     outcomes = _simulate(job, timeline=out is not None, quiet=quiet, ideal=tuple(ideal or ()))
     if what_if:
         _add_what_if(job, outcomes)
+    if steps > 1:
+        _add_steps(job, outcomes, steps, quiet=quiet, ideal=tuple(ideal or ()))
     rows = [_row(plan.method, outcome) for plan, outcome in zip(job.plans, outcomes, strict=True)]
     _print(job, rows, as_json=as_json, quiet=quiet)
     if out:
@@ -133,6 +143,21 @@ def _simulator(ideal: tuple[str, ...]) -> "Callable[..., Result]":
     from hecasim.variants import ideal as simulate_ideal
 
     return partial(simulate_ideal, resources=ideal)
+
+
+def _add_steps(
+    job: Job, outcomes: "list[Result | HecasimError]", steps: int, *, quiet: bool, ideal: tuple[str, ...]
+) -> None:
+    """Complete each result by the times of further steps."""
+    from hecasim.steps import more_steps
+
+    with ProgressReport(quiet=quiet) as progress:
+        for plan, outcome in zip(job.plans, outcomes, strict=True):
+            if not isinstance(outcome, HecasimError):
+                tell = progress.report(plan.method)
+                outcome.document["steps"] = more_steps(
+                    outcome, job.package, job.model, plan, steps, _simulator(ideal), tell
+                )
 
 
 def _add_what_if(job: Job, outcomes: "list[Result | HecasimError]") -> None:

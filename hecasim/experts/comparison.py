@@ -11,7 +11,8 @@ import numpy as np
 from hecasim.errors import ConfigError
 from hecasim.experts import statistics as of
 from hecasim.experts.capacity import apply_capacity
-from hecasim.experts.moving import move
+from hecasim.experts.moving import Move, move
+from hecasim.experts.moving_cost import MovingRates, moving_s
 from hecasim.experts.placed import Placement, Site
 from hecasim.experts.placement import Options, place
 from hecasim.experts.routing import Routing
@@ -77,8 +78,13 @@ def compare(
     site: Site,
     options: Options,
     progress: Callable[[str], None] = lambda _: None,
+    rates: MovingRates | None = None,
+    element_bytes: int = 2,
 ) -> Comparison:
-    """Fit every kind of placement on every sample and measure it there; sample n uses the seed options.seed + n."""
+    """Fit every kind of placement on every sample and measure it there; sample n uses the seed options.seed + n.
+
+    With *rates*, moving to a placement fitted again after a drift has a time too.
+    """
     rows: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
     loads: list[dict[str, float]] = []
     first: dict[str, Placement] = {}
@@ -90,7 +96,10 @@ def compare(
             placement = place(kind, sample.fitted, site, own)
             first.setdefault(kind, placement)
             again = place(kind, sample.refitted, site, own) if sample.refitted else None
-            rows[kind].append(_row(model, sample.measured, placement, again))
+            row = measure(sample.measured, placement)
+            if again is not None:
+                row |= _refitted(model, sample.measured, move(placement, again), rates, element_bytes)
+            rows[kind].append(row)
             tokens = (sample.fitted.tokens, sample.measured.tokens)
             layers = sample.measured.layers
     moe = experts_of(model)
@@ -116,16 +125,17 @@ def measure(routing: Routing, placement: Placement) -> dict[str, float]:
     }
 
 
-def _row(model: ModelSpec, routing: Routing, placement: Placement, again: Placement | None) -> dict[str, float]:
-    row = measure(routing, placement)
-    if again is not None:
-        there = move(placement, again)
-        refitted = measure(routing, there.new)
-        moe = experts_of(model)
-        row |= {f"refitted_{key}": value for key, value in refitted.items()}
-        moved = int(there.experts.sum())
-        row["moved_share"] = moved / (there.experts.size * moe.experts)
-        row["moved_parameters"] = moved * model.expert_parameters
+def _refitted(
+    model: ModelSpec, routing: Routing, there: Move, rates: MovingRates | None, element_bytes: int
+) -> dict[str, float]:
+    """What a placement fitted again gives, and what it takes to get there."""
+    row: dict[str, float] = {f"refitted_{key}": value for key, value in measure(routing, there.new).items()}
+    moved, across = int(there.experts.sum()), int(there.between_groups.sum())
+    row["moved_share"] = moved / (there.experts.size * experts_of(model).experts)
+    row["moved_parameters"] = moved * model.expert_parameters
+    row["crossing_parameters"] = across * model.expert_parameters
+    if rates is not None:
+        row["moving_s"] = moving_s(there.between_groups, model.expert_parameters * element_bytes, rates)
     return row
 
 

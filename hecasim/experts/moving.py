@@ -23,6 +23,8 @@ class Move:
 
     new: Placement
     experts: NDArray[np.int64]
+    between_groups: NDArray[np.int64]
+    """Experts that leave one group (row) for another (column), over all layers: none on the diagonal."""
 
 
 def move(old: Placement, new: Placement) -> Move:
@@ -33,7 +35,11 @@ def move(old: Placement, new: Placement) -> Move:
         [_renamed(before, after, old.site) for before, after in zip(old.chiplet_of, new.chiplet_of, strict=True)]
     )
     moved = np.count_nonzero(renamed != old.chiplet_of, axis=1).astype(np.int64)
-    return Move(Placement(new.kind, new.site, renamed), moved)
+    there = Placement(new.kind, new.site, renamed)
+    flows = np.zeros((old.groups, old.groups), np.int64)
+    np.add.at(flows, (old.group_of, there.group_of), 1)
+    np.fill_diagonal(flows, 0)
+    return Move(there, moved, flows)
 
 
 def _renamed(old: Places, new: Places, site: Site) -> Places:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hecasim.experts.allocation import allocate, chiplets_of
 from hecasim.experts.balanced import cheapest
 from hecasim.experts.clustering import cluster
-from hecasim.experts.exchange import Weights
+from hecasim.experts.layer_cost import Weights
 from hecasim.experts.placed import Placement, Site
 from hecasim.experts.routing import Routing
 from hecasim.experts.statistics import co_activation

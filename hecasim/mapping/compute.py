@@ -6,11 +6,15 @@ and folds never overlap (unless `fold_overlap`).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from hecasim.mapping.work import Work
 from hecasim.specs import ChipletSpec, IdealCoreSpec, SystolicCoreSpec
 from hecasim.units import PS_PER_S
+
+KEPT = 1 << 15
+"""Works whose counts are remembered: bounds and replay ask for the same ones, of a mixture many thousands."""
 
 
 def folds(core: SystolicCoreSpec, m: int, n: int, k: int) -> tuple[int, int, int]:
@@ -56,6 +60,7 @@ def _operands(core: IdealCoreSpec | SystolicCoreSpec, count: int, m: int, n: int
     return count * (left + right * column_folds + out * sums)
 
 
+@lru_cache(maxsize=KEPT)
 def sram_bytes(chiplet: ChipletSpec, work: Work, element_bytes: int) -> int:
     """Bytes through the core's SRAM port: GEMM operands, and two reads and a write per three vector operations."""
     core = chiplet.core
@@ -63,6 +68,7 @@ def sram_bytes(chiplet: ChipletSpec, work: Work, element_bytes: int) -> int:
     return (elements + work.vector_operations) * element_bytes
 
 
+@lru_cache(maxsize=KEPT)
 def arithmetic_ps(chiplet: ChipletSpec, work: Work) -> int:
     """Time of a task on array then vector unit, whatever its operands take to come."""
     core = chiplet.core

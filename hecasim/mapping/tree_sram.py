@@ -2,15 +2,19 @@
 
 Logic and SRAM are dies of their own, so a chiplet's SRAM is taken as one room: the experts of one layer, the gradient
 of one expert (it is added to the weights when it is made; assumed), the tokens of the micro-batches that wait there and
-the outputs of one. Tasks take no space one by one on a tree.
+the outputs of one. An attention chiplet holds the weights and gradients of its modules of a layer and what one
+micro-batch saves; where that is too much it would have to stream, which is not modelled but said. These are plans:
+tasks take no space one by one on a tree.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hecasim.errors import InfeasiblePlan
 from hecasim.experts import Site
+from hecasim.mapping.modules import Module
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
 
 
@@ -30,16 +34,48 @@ class SramNeed:
         return self.weights_bytes + self.gradient_bytes + (ahead + 1) * self.tokens_bytes
 
     @property
+    def parts(self) -> str:
+        """What lies there, for people."""
+        return (
+            f"{_mib(self.weights_bytes)} of weights, {_mib(self.gradient_bytes)} of one gradient, "
+            f"{self.tokens_ahead} + 1 times {_mib(self.tokens_bytes)} of tokens"
+        )
+
+    @property
+    def note(self) -> str:
+        """For the result: the SRAM figure is that of the fullest expert chiplet, as planned."""
+        needed = _mib(self.bytes_at(self.tokens_ahead))
+        return f"SRAM per die: {needed} at the fullest expert chiplet, as planned, not task by task ({self.parts})"
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What a reader of the result must know."""
         needed = self.bytes_at(self.tokens_ahead)
         if self.room_bytes is None or needed <= self.room_bytes:
             return ()
-        parts = f"{_mib(self.weights_bytes)} of weights, {_mib(self.gradient_bytes)} of one gradient"
-        return (
-            f"SRAM of an expert chiplet exceeded: {_mib(needed)} needed ({parts}, {self.tokens_ahead} + 1 times "
-            f"{_mib(self.tokens_bytes)} of tokens), {_mib(self.room_bytes)} present",
-        )
+        needs = f"{_mib(needed)} needed ({self.parts}), {_mib(self.room_bytes)} present"
+        return (f"SRAM of an expert chiplet exceeded: {needs}",)
+
+
+def room_bytes(package: PackageSpec) -> int | None:
+    """The SRAM of a chiplet as one room; None without limit."""
+    pools = (package.chiplet.sram.weights_bytes, package.chiplet.sram.activations_bytes)
+    return None if None in pools else sum(pool for pool in pools if pool is not None)
+
+
+def root_remark(package: PackageSpec, plan: PlanSpec, roots: Sequence[Module]) -> str | None:
+    """What an attention chiplet holds at its fullest layer of *roots*, where that exceeds its SRAM."""
+    element, room = plan.bytes_per_element, room_bytes(package)
+    kept = 1 if plan.optimizer == "none" else 2  # weights, and as many gradients
+    sizes = ((kept * root.parameters * element, root.saved_elements * element) for root in roots)
+    weights, saved = max(sizes, key=sum)
+    if room is None or weights + saved <= room:
+        return None
+    return (
+        f"SRAM of an attention chiplet exceeded: {_mib(weights + saved)} needed ({_mib(weights)} of weights and "
+        f"gradients of its fullest layer, {_mib(saved)} that a micro-batch saves), {_mib(room)} present; it would have "
+        "to stream them, which is not modelled"
+    )
 
 
 def sram_need(package: PackageSpec, model: ModelSpec, plan: PlanSpec, site: Site, fullest_tokens: int) -> SramNeed:
@@ -49,9 +85,7 @@ def sram_need(package: PackageSpec, model: ModelSpec, plan: PlanSpec, site: Site
     """
     moe = model.moe
     assert moe is not None
-    element, sram = plan.bytes_per_element, package.chiplet.sram
-    pools = (sram.weights_bytes, sram.activations_bytes)
-    room = None if None in pools else sum(pool for pool in pools if pool is not None)
+    element, room = plan.bytes_per_element, room_bytes(package)
     weights = model.expert_parameters * site.per_chiplet(moe.experts) * element
     gradient = 0 if plan.optimizer == "none" else model.expert_parameters * element
     tokens = fullest_tokens * model.hidden * element

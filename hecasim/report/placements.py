@@ -53,9 +53,17 @@ def _refitted(rows: dict[str, dict[str, float]], element_bytes: int) -> list[Ren
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, title="\nFitted again after the drift")
     table.title_justify, table.title_style = "left", "bold"
     table.add_column("placement", no_wrap=True)
-    for heading in (*(heading for heading, _ in COLUMNS), "experts\nmoved", "weights\nmoved"):
+    timed = all("moving_s" in row for row in rows.values())
+    headings = [*(heading for heading, _ in COLUMNS), "experts\nmoved", "to other\ngroups"]
+    for heading in headings + ["time to\nmove"] * timed:
         table.add_column(heading, justify="right", no_wrap=True)
     for kind, row in rows.items():
-        moved = (q.share(row["moved_share"]), q.data(row["moved_parameters"] * element_bytes))
+        moved = [q.share(row["moved_share"]), q.data(row["crossing_parameters"] * element_bytes)]
+        moved += [q.duration(row["moving_s"])] if timed else []
         table.add_row(kind, *(f"{row[f'refitted_{key}']:.3f}" for _, key in COLUMNS), *moved)
-    return [table]
+    how = (
+        "Weights cross only to another group's DRAM; inside a group a switch hands them to another chiplet. "
+        "Optimizer states would cross too."
+    )
+    time = " The time is that of the busiest DRAM or root link, a lower bound." if timed else ""
+    return [table, Text(how + time)]

@@ -28,7 +28,8 @@ def reproduction(paper: str, found: dict[str, Any]) -> list[RenderableType]:
         assumed.add_column(name)
     for assumption in found["assumptions"]:
         assumed.add_row(*assumption.values())
-    return [*shown, assumed, *_sensitivity(found["sensitivity"]), Text(found["verdict"])]
+    verdict = [Text(claim) for claim in found["verdict"].split("; ")]
+    return [*shown, assumed, *_sensitivity(found["sensitivity"]), Text("what holds", style="bold"), *verdict]
 
 
 def _sensitivity(found: dict[str, Any]) -> list[RenderableType]:

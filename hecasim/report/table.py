@@ -126,6 +126,7 @@ def single(result: Document, *, notes: bool = True) -> list[RenderableType]:
         _inputs_line(result["inputs"]),
         GAP,
         _headline(result),
+        *_steps(result),
         GAP,
         _breakdown(result),
         GAP,
@@ -174,6 +175,17 @@ def _headline(result: Document) -> RenderableType:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_row(*(value for _, value in cells), style="bold")
     return table
+
+
+def _steps(result: Document) -> list[RenderableType]:
+    """Say how much steps differ that draw fresh routing; the rest of the report is about the first."""
+    if "steps" not in result:
+        return []
+    found = result["steps"]
+    mean, least, most = (q.duration(found[f"{key}_s"]) for key in ("mean", "min", "max"))
+    spread = f"{(found['max_s'] - found['min_s']) / found['mean_s']:.3%}"
+    return [Text(f"{found['count']} steps with fresh routing each: mean {mean}, least {least}, most {most} "
+                 f"({spread} apart); all else is of the first")]  # fmt: skip
 
 
 def _breakdown(result: Document) -> RenderableType:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hecasim.reproduce.mozart_paper import BASELINE_S, QWEN3
 from hecasim.reproduce.mozart_runs import Progress, Runs, Setting
 
-CALIBRATED = Setting(weight_passes=4, link_share=0.4, root_link_share=0.1)
+CALIBRATED = Setting(weight_passes=4, link_share=0.396, root_link_share=0.094)
 """What `hecasim reproduce mozart --calibrate` finds."""
 PASSES = (3, 4)
 START = (0.4, 0.1)
@@ -81,11 +81,8 @@ def _around(passes: int, shares: tuple[float, float], progress: Progress) -> tup
 
 
 def _six(setting: Setting, progress: Progress) -> Reals:
-    def tell(what: str) -> None:
-        shares = f"shares {setting.link_share:g} and {setting.root_link_share:g}"
-        progress(f"{setting.weight_passes} passes, {shares}: {what}")
-
-    runs = Runs(setting, progress=tell)
+    about = f"{setting.weight_passes} passes, shares {setting.link_share:g} and {setting.root_link_share:g}"
+    runs = Runs(setting, progress=progress, about=about)
     return np.array([runs.seconds(QWEN3, "baseline", sequence=s, memory=m) for s, m in BASELINE_S])
 
 

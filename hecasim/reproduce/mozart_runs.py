@@ -76,11 +76,13 @@ class Runs:
     setting: Setting
     seeds: int = 1
     progress: Progress = lambda _: None
+    about: str = ""
+    """What tells these runs from others of the same cases, for people who wait."""
     known: dict[tuple[Setting, Point], float] = field(default_factory=dict)
 
-    def under(self, setting: Setting) -> Runs:
-        """The same runs with another setting."""
-        return replace(self, setting=setting)
+    def under(self, setting: Setting, about: str) -> Runs:
+        """The same runs with another setting; *about* says which."""
+        return replace(self, setting=setting, about=about)
 
     def seconds(self, case: Case, variant: str, **more: Any) -> float:
         """Mean step time of a `Point`."""
@@ -90,7 +92,7 @@ class Runs:
         """Mean step time."""
         key = (self.setting, point)
         if key not in self.known:
-            self.progress(_title(point))
+            self.progress(f"{self.about}: {_title(point)}" if self.about else _title(point))
             times = [_simulated_s(self.setting, point, seed) for seed in range(self.seeds)]
             self.known[key] = sum(times) / len(times)
         return self.known[key]

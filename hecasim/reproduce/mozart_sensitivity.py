@@ -55,7 +55,7 @@ def sensitivity(runs: Runs) -> tuple[Sensitivity, ...]:
 
 
 def _row(runs: Runs, change: Change) -> Sensitivity:
-    found = runs.under(runs.setting._replace(**change.setting))
+    found = runs.under(runs.setting._replace(**change.setting), f"sensitivity, {change.name}")
     more = {"plan": tuple(change.plan.items()), "package": tuple(change.package.items()), "layers": LAYERS}
     base = found.seconds(QWEN3, "baseline", **more)
     ratios = {variant: found.seconds(QWEN3, variant, **more) / base for variant in QWEN3.latency}

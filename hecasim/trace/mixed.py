@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,13 @@ import numpy as np
 
 from hecasim.errors import ConfigError
 from hecasim.experts import Kept, Options, Placement, Routing, Site, apply_capacity, draw, place, router_for
-from hecasim.experts.cost import default_weights
+from hecasim.experts.cost import default_weights, speeds_of
 from hecasim.experts.recorded import read_routing
 from hecasim.mapping import modules
 from hecasim.mapping.dispatch import Counts, Dispatch, copies_per_token, count_dispatch
 from hecasim.mapping.dram import dram_capacity_bytes, footprint
 from hecasim.mapping.modules import Module
-from hecasim.mapping.tree_sram import SramNeed, sram_need
+from hecasim.mapping.tree_sram import SramNeed, root_remark, sram_need
 from hecasim.parallel import ON_TREES
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
 from hecasim.topologies import make
@@ -125,15 +125,19 @@ def prepare_mixed(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Mix
     assert moe is not None
     site = Site(len(tree.roles) - tree.attention - tree.groups, tree.groups)
     kept = apply_capacity(routing, moe.capacity_factor, tokens // (plan.batch // micro_batch))
-    placement = place(plan.expert_placement, profile, site, Options(default_weights(model, site), plan.seed))
+    weights = default_weights(model, speeds_of(package, plan))
+    placement = place(plan.expert_placement, profile, site, Options(weights, plan.seed))
     loads = _chiplet_loads(profile, placement)
     by_class = _footprint(model, plan)
     dispatches = _dispatches(kept, placement, tokens // plan.batch * micro_batch // tree.attention, tree.attention)
     per_chiplet = plan.dispatch_copies == "per_chiplet"
     fullest = max((_most_vectors(found, per_chiplet) for layer in dispatches for found in layer), default=0)
     room = sram_need(package, model, plan, placement.site, fullest)
-    return MixedStep(package, model, plan, tree, kept, placement, loads, dispatches, room, by_class,
-                     (*_remarks(package, by_class), *room.remarks), tuple(_notes(kept, placement, plan)))  # fmt: skip
+    step = MixedStep(package, model, plan, tree, kept, placement, loads, dispatches, room, by_class,
+                     (*_remarks(package, by_class), *room.remarks),
+                     (*_notes(kept, placement, plan), room.note))  # fmt: skip
+    too_full = root_remark(package, plan, [step.root_module(layer) for layer in range(model.layers)])
+    return step if too_full is None else replace(step, remarks=(*step.remarks, too_full))
 
 
 def _dispatches(kept: Kept, placement: Placement, tokens: int, roots: int) -> list[list[list[Dispatch]]]:

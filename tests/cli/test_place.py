@@ -62,7 +62,21 @@ def test_after_a_drift_it_says_what_moving_would_take(call, model):
     # 2 layers of 8 experts of three 64 x 32 matrices.
     assert rows["clustered"]["moved_parameters"] == pytest.approx(rows["clustered"]["moved_share"] * 16 * 3 * 64 * 32)
     assert rows["clustered"]["refitted_c_t"] < rows["clustered"]["c_t"]
-    assert "Fitted again after the drift" in call(*arguments).out
+    shown = call(*arguments).out
+    assert "Fitted again after the drift" in shown
+    assert "time to" not in shown
+
+
+def test_a_package_gives_its_chiplets_and_the_time_to_move(call):
+    arguments = ("place", "--model", "olmoe-1b-7b", "--package", "mozart_olmoe_ssd", "--tokens", 128, "--drift", 0.5,
+                 "--placement", "clustered")  # fmt: skip
+    document = json.loads(call(*arguments, "--json").out)
+    assert (document["inputs"]["chiplets"], document["inputs"]["groups"]) == (16, 4)
+    row = document["placements"]["clustered"]
+    assert 0 < row["crossing_parameters"] < row["moved_parameters"]
+    # Four stacks of 15.8 GB/s read and write what crosses; the fullest has at least its share.
+    assert row["moving_s"] >= 2 * 2 * row["crossing_parameters"] / (4 * 15.8e9)
+    assert "time to" in call(*arguments).out
 
 
 def test_a_capacity_says_what_it_drops(call, model):
@@ -130,6 +144,8 @@ def test_weights_of_the_command_line_are_used(call, model):
             (*SMALL, "--placement", "random", "-o", "x.json"),
             "--save: found 'balanced'; expected one of those placed: random",
         ),
+        (("--package", "hecaton_4x4_standard"), "hecaton_4x4_standard is a mesh; expected a tree of chiplets"),
+        (("--package", "mozart_olmoe_hbm2", "--groups", 2), "--groups: found 2; expected 4, as mozart_olmoe_hbm2 has"),
         ((*SMALL, "--drift", 2), "drift: found 2; expected a share from 0 to 1"),
     ],
 )

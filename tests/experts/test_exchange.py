@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 
 from hecasim.experts import Options, Placement, Router, Routing, Site, Weights, draw, place
 from hecasim.experts import placement as placements
-from hecasim.experts.exchange import Search, _largest_but_two, _State
+from hecasim.experts.balanced import hottest_first
+from hecasim.experts.exchange import Search
+from hecasim.experts.layer_cost import Changes, State, Sums, _largest_but_two
 from hecasim.experts.statistics import chiplet_loads, copies_per_token
 from tests.experts.sets import OPTIONS, random_routing, small_model
 
 SITE = Site(4, 2)
+ALL = Weights(copy_s=1e-9, chiplet_s=5e-9, group_s=4e-9, home_s=7e-9, last_s=3e-9)
 
 
 def recounted(routing, chiplet_of, site, weights):
@@ -20,18 +23,25 @@ def recounted(routing, chiplet_of, site, weights):
     loads = np.bincount(chiplet_of[routing.chosen[0]].ravel(), minlength=site.chiplets)
     busiest = max(sum(1 for token in tokens for one in token if one // site.per_group == g) for g in range(site.groups))
     copies = sum(len(token) for token in tokens)
-    return weights.copy_s * copies + weights.chiplet_s * int(loads.max()) + weights.group_s * busiest
+    homing = max(sum(1 for token in tokens if any(one // site.per_group == g for one in token))
+                 for g in range(site.groups))  # fmt: skip
+    last = max(min(int(loads[g * site.per_group + at]) for at in range(site.per_group)) for g in range(site.groups))
+    on_links = weights.copy_s * copies + weights.group_s * busiest + weights.home_s * homing
+    return on_links + weights.chiplet_s * int(loads.max()) + weights.last_s * last
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from([(12, 3), (16, 4), (8, 8)]), st.integers(1, 130))
-def test_the_cost_of_every_exchange_is_what_recounting_gives(seed, sizes, tokens):
+@given(
+    st.integers(0, 10**6), st.sampled_from([(12, 3), (16, 4), (8, 8)]), st.integers(1, 130),
+    st.sampled_from([OPTIONS.weights, ALL]), st.sampled_from([SITE, Site(4, 4), Site(4, 1)]),
+)  # fmt: skip
+def test_the_cost_of_every_exchange_is_what_recounting_gives(seed, sizes, tokens, weights, site):
     experts, top_k = sizes
     routing = random_routing(experts, top_k, tokens, 1, seed)
     chiplet_of = np.random.default_rng(seed).permutation(np.arange(experts, dtype=np.int16) % 4)
-    search = Search(routing.chosen[0], chiplet_of, SITE, OPTIONS.weights)
-    assert search.cost_s == pytest.approx(recounted(routing, chiplet_of, SITE, OPTIONS.weights), rel=1e-12)
-    costs = search._state().costs(chiplet_of, search.own, search._changes())
+    search = Search(routing.chosen[0], chiplet_of, site, weights)
+    assert search.cost_s == pytest.approx(recounted(routing, chiplet_of, site, weights), rel=1e-12)
+    costs = search._state().costs(chiplet_of, search._changes())
     for a in range(experts):
         for b in range(experts):
             if chiplet_of[a] == chiplet_of[b]:
@@ -39,23 +49,24 @@ def test_the_cost_of_every_exchange_is_what_recounting_gives(seed, sizes, tokens
                 continue
             after = chiplet_of.copy()
             after[a], after[b] = after[b], after[a]
-            assert costs[a, b] == pytest.approx(recounted(routing, after, SITE, OPTIONS.weights), rel=1e-12)
+            assert costs[a, b] == pytest.approx(recounted(routing, after, site, weights), rel=1e-12)
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10**6))
-def test_a_round_of_exchanges_lowers_the_cost_and_keeps_its_books(seed):
+@given(st.integers(0, 10**6), st.sampled_from([OPTIONS.weights, ALL]))
+def test_a_round_of_exchanges_lowers_the_cost_and_keeps_its_books(seed, weights):
     routing = random_routing(32, 4, 100, 1, seed)
     chiplet_of = np.random.default_rng(seed).permutation(np.arange(32, dtype=np.int16) % 8)
     site = Site(8, 2)
-    search = Search(routing.chosen[0], chiplet_of, site, OPTIONS.weights)
+    search = Search(routing.chosen[0], chiplet_of, site, weights)
     before = search.cost_s
     while search.exchange():
-        fresh = Search(routing.chosen[0], search.chiplet_of, site, OPTIONS.weights)
+        fresh = Search(routing.chosen[0], search.chiplet_of, site, weights)
         assert search.cost_s == fresh.cost_s < before
-        assert np.array_equal(search._changes(), fresh._changes())
+        for own, other in zip(search._changes(), fresh._changes(), strict=True):
+            assert np.array_equal(own, other)
         before = search.cost_s
-    costs = search._state().costs(search.chiplet_of, search.own, search._changes())
+    costs = search._state().costs(search.chiplet_of, search._changes())
     assert costs.min() >= search.cost_s
 
 
@@ -68,9 +79,9 @@ def test_the_largest_but_two(values):
 
 
 def test_an_exchange_that_does_not_help_is_not_taken():
-    state = _State(np.array([5, 5]), np.array([10, 10]), Site(2, 1), OPTIONS.weights)
-    own, change = np.array([3, 3]), np.zeros((2, 2), np.int64)
-    assert not state.take(0, 1, np.array([0, 1], np.int16), own, change)
+    state = State(Sums(np.array([5, 5]), np.array([10]), np.array([10, 10])), Site(2, 1), OPTIONS.weights)
+    changes = Changes(np.zeros((2, 2), np.int64), None, np.array([3, 3]))
+    assert not state.take(0, 1, np.array([0, 1], np.int16), changes)
 
 
 def with_weights(copy_s, chiplet_s, group_s):
@@ -111,3 +122,15 @@ def test_one_expert_that_gets_all_tokens_or_none_is_placed():
     found = place("balanced", Routing(chosen, 8), Site(4, 2), OPTIONS)
     assert isinstance(found, Placement)
     assert np.bincount(found.chiplet_of[0]).tolist() == [2] * 4
+
+
+@given(st.permutations(np.arange(16) % 8), st.integers(0, 20))
+def test_chiplets_of_a_group_are_named_by_their_load_and_nothing_else_changes(chiplet_of, seed):
+    site = Site(8, 2)
+    chosen = random_routing(16, 3, 40, 1, seed).chosen[0]
+    before = np.array(chiplet_of, np.int16)
+    after = hottest_first(chosen, before, site)
+    assert np.array_equal(before // 4, after // 4)
+    assert np.array_equal(before[:, None] == before, after[:, None] == after)
+    loads = np.bincount(after[chosen].ravel(), minlength=8).reshape(2, 4)
+    assert (np.diff(loads, axis=1) <= 0).all()

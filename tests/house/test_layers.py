@@ -24,7 +24,7 @@ FLOORS = (
     ("results",),
     ("run",),
     ("replaying",),
-    ("variants", "explore", "sweep", "validate", "reproduce", "report", "bench", "probe"),
+    ("variants", "steps", "explore", "sweep", "validate", "reproduce", "report", "bench", "probe"),
     ("cli",),
     ("__main__",),
 )

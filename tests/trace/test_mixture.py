@@ -10,6 +10,7 @@ import pytest
 
 from hecasim.errors import ConfigError, InfeasiblePlan
 from hecasim.experts import PLACEMENTS
+from hecasim.mapping.dispatch import count_dispatch
 from hecasim.run import simulate
 from hecasim.sim import replay
 from hecasim.specs import load_model, load_package, load_plan
@@ -166,17 +167,6 @@ def test_tokens_wait_at_their_experts_as_far_as_the_sram_holds_them():
         ahead(least - 0.01)
 
 
-@pytest.mark.parametrize("expert", [0, 63])
-def test_nothing_waits_forever_when_one_expert_takes_a_token_of_all_or_none(expert):
-    package, model, plan = inputs()
-    step = prepare(package, model, plan)
-    chosen = np.broadcast_to(np.arange(model.moe.top_k, dtype=np.int16), step.kept.routing.chosen.shape).copy()
-    chosen += 0 if expert == 0 else np.int16(64 - model.moe.top_k)
-    routing = replace(step.kept.routing, chosen=chosen)
-    log = replay(assemble(replace(step, kept=replace(step.kept, routing=routing))), package)
-    assert log.step_ps > 0
-
-
 def test_a_grid_or_a_dense_model_is_refused():
     package, model, plan = inputs()
     with pytest.raises(ConfigError, match="needs a package whose topology is a tree"):
@@ -185,3 +175,58 @@ def test_a_grid_or_a_dense_model_is_refused():
         prepare(package, load_model("tinyllama-1.1b"), plan)
     with pytest.raises(ConfigError, match="expected 'mozart'"):
         prepare(package, model, load_plan(plan, {"method": "hecaton"}))
+
+
+def test_the_result_says_what_the_sram_of_each_role_holds():
+    result = simulate(*inputs())
+    said = [line for line in result["simulation"]["approximations"] if line.startswith("SRAM per die")]
+    step = prepare(*inputs())
+    assert result["memory"]["sram_peak_bytes"] == step.sram_bytes
+    # Four experts of a layer, the gradient of one, and tokens: those that wait and the outputs of one micro-batch.
+    weights = 4 * step.model.expert_parameters * 2
+    tokens = (step.tokens_ahead + 1) * step.room.tokens_bytes
+    assert step.sram_bytes == weights + weights // 4 + tokens
+    assert len(said) == 1
+    assert f"{step.sram_bytes / 2**20:.1f} MiB at the fullest expert chiplet" in said[0]
+    assert not [line for line in step.remarks if "attention chiplet exceeded" in line]
+    package, model, plan = inputs()
+    small = load_package(package, {"chiplet.tiles": "30"})
+    exceeded = [line for line in prepare(small, model, plan).remarks if line.startswith("SRAM of an attention")]
+    assert len(exceeded) == 1
+    assert "not modelled" in exceeded[0]
+
+
+def test_dropped_tokens_are_counted_and_go_nowhere():
+    package, model, plan = inputs()
+    model = load_model(model, {"moe.capacity_factor": "0.5"})
+    step = prepare(package, model, plan)
+    found = [one for layer in step.dispatches for of_micro_batch in layer for one in of_micro_batch]
+    assigned = model.moe_layers * 4 * 32 * model.moe.top_k
+    kept, dropped = sum(int(one.per_expert.sum()) for one in found), int(step.kept.dropped.sum())
+    assert kept + dropped == assigned
+    assert dropped >= assigned / 2  # every expert takes half its mean at most
+    # Capacity is per micro-batch: 64 tokens x 8 / 64 experts / 2.
+    assert max(int(one.per_expert.max()) for one in found) <= 4
+    trace = assemble(step)
+    computed = sum(task.work_at(tile).flops for kind, task in tasks_of(trace) for tile in range(trace.tiles)
+                   if task.kind == COMPUTE and task.label == "experts" and kind.phase == "forward")  # fmt: skip
+    assert computed == 2 * model.expert_parameters * kept
+    result = simulate(package, model, plan)
+    assert any(f"{dropped} of {assigned} dropped" in line for line in result["simulation"]["approximations"])
+
+
+@pytest.mark.parametrize("variant", MOZART)
+@pytest.mark.parametrize("expert", [0, 17, 63])
+def test_one_expert_may_take_every_token_and_all_others_none(variant, expert):
+    package, _, plan = inputs(**MOZART[variant])
+    model = load_model("olmoe-1b-7b", {"layers": "2", "moe.top_k": "1"})
+    step = prepare(package, model, plan)
+    chosen = np.full_like(step.kept.routing.chosen, expert)
+    kept = replace(step.kept, routing=replace(step.kept.routing, chosen=chosen))
+    tokens = step.tokens
+    dispatches = [[[count_dispatch(kept, step.placement, layer, slice(first, first + tokens))]
+                   for first in range(0, 4 * 32, tokens)] for layer in range(2)]  # fmt: skip
+    assert all(one.copies.sum() == one.copies.max() == tokens for layer in dispatches for (one,) in layer)
+    log = replay(assemble(replace(step, kept=kept, dispatches=dispatches)), package)
+    plain = replay(assemble(replace(step, kept=kept, dispatches=dispatches)), package, engine="plain")
+    assert log.step_ps == plain.step_ps > 0
