@@ -100,7 +100,8 @@ def summarize(
         "simulation": {
             "fidelity": plan.fidelity, "engine": plan.engine, "tasks": log.tasks,
             "transfers": sum(lane.segments for lane in log.lanes if lane.kind == "link"), "events": log.happenings,
-            "folded": log.folded_bodies, "claimed": log.claimed, "token_tile": about["token_tile"], "micro_batch": about["micro_batch"],
+            "folded": log.folded_bodies, "claimed": log.claimed,
+            "token_tile": about["token_tile"], "micro_batch": about["micro_batch"],
             "seed": plan.seed, "version": version, "approximations": approximations(package, plan, about),
         },
         "host": {"wall_s": wall_s, "peak_rss_bytes": peak_rss_bytes()},
