@@ -18,7 +18,7 @@ from hecasim.errors import ConfigError
 from hecasim.mapping.compute import duration_ps
 from hecasim.specs import ChipletSpec
 from hecasim.topologies import Topology, Tree
-from hecasim.trace.chakra.relays import MEMBERS, OWN_BYTES, PART, Message, Relays
+from hecasim.trace.chakra.relays import MEMBERS, OWN_BYTES, PART, PLACE, Message, Relays
 from hecasim.trace.chakra.schema import COMM_TYPES, NODE_TYPES, schema
 from hecasim.trace.chakra.stream import put
 from hecasim.trace.fields import UNEQUAL
@@ -115,7 +115,7 @@ class _Tile:
     def nodes(self) -> Iterator[Any]:
         """One node per task and body (dispatch and combine: one per message), numbered in the order of the trace."""
         starts: list[int] = []
-        self.starts, number = starts, 0
+        self.starts, number, tasks = starts, 0, 0
         for place, body in enumerate(self.trace.bodies):
             kind = self.trace.kinds[body.kind]
             starts.append(number)
@@ -128,6 +128,7 @@ class _Tile:
                 messages: list[Message | None] = [*self._messages(task)]
                 for message in messages or [None]:
                     node = self._node(task, message, number - self._ids(place, task).start)
+                    node.attr.add(name=PLACE, int64_val=tasks)
                     node.id = number
                     node.name = f"{kind.name} {_place(body)}: {task.label}"
                     node.data_deps.extend([*before, *received] if message and message.sends else before)
@@ -136,6 +137,7 @@ class _Tile:
                         node.ctrl_deps.extend(tail)
                     number += 1
                     yield node
+                tasks += 1
 
     def _ids(self, place: int, task: int | Task) -> range:
         """The nodes of a task of the body at *place*."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from hecasim.errors import ConfigError, nearest
 from hecasim.trace.chakra.nodes import COLLECTS, LOADS, RECEIVES, SENDS, TREE, Node, Ranks
-from hecasim.trace.chakra.relays import MEMBERS
+from hecasim.trace.chakra.relays import MEMBERS, PLACE
 
 
 @dataclass(slots=True, eq=False)
@@ -37,7 +37,10 @@ class Unit:
 
 
 def in_order(ranks: Ranks) -> list[Unit]:
-    """All units, each after those it waits for; among those that could be next the smallest id, then rank."""
+    """All units, each after those it waits for; among those that could be next the smallest id, then rank.
+
+    In place of its id the place that hecasim wrote beside it, where it did: ids count messages, which differ by rank.
+    """
     of = _units(ranks)
     units = list(dict.fromkeys(of.values()))
     place = {unit: number for number, unit in enumerate(units)}
@@ -67,8 +70,12 @@ def in_order(ranks: Ranks) -> list[Unit]:
 
 
 def _rank_of(unit: Unit, place: dict[Unit, int]) -> tuple[int, int, int]:
-    node = min((node.id, node.rank) for node in unit.nodes.values())
+    node = min((_place_of(node), node.rank) for node in unit.nodes.values())
     return (*node, place[unit])
+
+
+def _place_of(node: Node) -> int:
+    return node.size(PLACE) if PLACE in node.values else node.id
 
 
 def _units(ranks: Ranks) -> dict[tuple[int, int], Unit]:

@@ -14,6 +14,7 @@ from hecasim.topologies import Topology
 from hecasim.trace.task import Task, Trace
 
 PART = "hecasim_part"
+PLACE = "hecasim_place"
 """Attribute of all nodes of an exchange on a tile but the first: how many places after it."""
 OWN_BYTES, MEMBERS = "hecasim_tile_bytes", "hecasim_members"
 """Attributes of the first: the tile's own entry, and the communicator group."""

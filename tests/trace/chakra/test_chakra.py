@@ -151,28 +151,25 @@ def test_a_step_of_every_method_comes_back_with_its_integers(tmp_path, method):
     assert (there["traffic"], there["tile_time_ps"]) == (here["traffic"], here["tile_time_ps"])
 
 
-def settled(before, folder, chiplet, topology):
-    """Whether readings soon find groups and nodes numbered as they number them themselves."""
-    for number in range(3):
-        after = folder / f"again{number}"
-        after.mkdir()
-        write_chakra(read_chakra(before), after, chiplet, None, topology)
-        if all(said(path) == said(after / path.name) for path in before.glob("trace.*.et")):
-            return True
-        before = after
-    return False
-
-
 @pytest.mark.parametrize("name", ["tiny_2x2_hecaton", "tiny_tree_mozart", "pipeline_1f1b_4x4", "by_hand_8x8"])
 def test_every_kind_of_sample_comes_back_with_its_integers(tmp_path, name):
-    """A mixture becomes messages along the tree and is put together again; stages and pairs find their tables."""
+    """A mixture becomes messages along the tree and is put together again; stages and pairs find their tables.
+
+    Chakra cannot say how far a tile may be ahead of others: where that binds, here as far as it likes.
+    """
     trace = read(TRACES / f"{name}.jsonl")
+    if name == "tiny_tree_mozart":
+        trace = replace(trace, options={**trace.options, "lead": 64})
     package = package_of(trace, TRACES / f"{name}.jsonl")
     topology = topology_of(package.topology)
     back, _, two = there_and_back(trace, tmp_path, package.chiplet, topology)
     assert back.task_count == trace.task_count
     assert all(set(back.groups[table]) == set(trace.groups[table]) for table in back.groups)
-    assert settled(two, tmp_path, package.chiplet, topology)
+    three = tmp_path / "three"
+    three.mkdir()
+    write_chakra(read_chakra(two), three, package.chiplet, None, topology)
+    for tile in range(trace.tiles):  # the first reading may number groups and nodes anew, the second finds them so
+        assert said(two / f"trace.{tile}.et") == said(three / f"trace.{tile}.et")
     here, there = replay_trace(trace, package), replay_trace(back, package)
     for key in ("step_time_ps", "tile_time_ps", "traffic", "energy_j"):
         assert there[key] == here[key], key
