@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,9 @@ class Counter:
         self.ideal_memory = package.memory.is_ideal
         self.channel_rates = channel_rates(package, self.channels)
         self._collectives: dict[Any, TaskCount] = {}
+        self._ways_known: dict[bool, tuple[Counts, Counts]] = {}
+        self._channel_of = np.array([port.channel for port in self.ports], dtype=np.int64)
+        self._channel_ps = cache(self._time_at_channel)
 
     def count(self, task: Task) -> TaskCount:
         if task.kind == COMPUTE:
@@ -141,25 +145,32 @@ class Counter:
             counted.sram_bytes += sram_bytes(chiplet, work, element) * times
 
     def _unicast(self, task: Task) -> TaskCount:
-        links = np.zeros(len(self.topology.links), dtype=np.int64)
         channels = np.zeros(self.channels, dtype=np.int64)
         own = np.zeros(self.trace.tiles, dtype=np.int64)
-        total = crossing = 0
-        for tile, port in enumerate(self.ports):
-            size = task.bytes_at(tile)
-            total += size
-            if not self.ideal_memory and size:
-                ends = (port.tile, tile) if task.kind == DRAM_READ else (tile, port.tile)
-                route = list(self.topology.route(*ends))
-                links[route] += size
-                crossing += size if route else 0
-                channels[port.channel] += size
-                own[tile] = self._channel_ps(port.channel, size)
-        read = task.kind == DRAM_READ
+        links = np.zeros(len(self.topology.links), dtype=np.int64)
+        sizes = [task.bytes_at(tile) for tile in range(self.trace.tiles)]
+        total, crossing, read = sum(sizes), 0, task.kind == DRAM_READ
+        if not self.ideal_memory:
+            moved, (ways, users) = np.array(sizes, dtype=np.int64), self._ways(reads=read)
+            np.add.at(links, ways, moved[users])
+            np.add.at(channels, self._channel_of, moved)
+            own[:] = [size and self._channel_ps(port.channel, size)
+                      for port, size in zip(self.ports, sizes, strict=True)]  # fmt: skip
+            crossing = int(moved[np.unique(users)].sum())
         return TaskCount(
             sram_bytes=total, link_bytes=links, channel_bytes=channels, own_ps=own, crossing_bytes=crossing,
             dram_read_bytes=total if read else 0, dram_write_bytes=0 if read else total,
         )  # fmt: skip
+
+    def _ways(self, *, reads: bool) -> tuple[Counts, Counts]:
+        """Links between the tiles and their ports, all ways one behind another, and whose way each is on."""
+        if reads not in self._ways_known:
+            ends = [(port.tile, tile) if reads else (tile, port.tile) for tile, port in enumerate(self.ports)]
+            ways = [self.topology.route(*pair) for pair in ends]
+            users = np.repeat(np.arange(len(ways), dtype=np.int64), [len(way) for way in ways])
+            links = np.array([number for way in ways for number in way], dtype=np.int64)
+            self._ways_known[reads] = links, users
+        return self._ways_known[reads]
 
     def _multicast(self, task: Task) -> TaskCount:
         links = np.zeros(len(self.topology.links), dtype=np.int64)
@@ -172,12 +183,13 @@ class Counter:
             landed += size * len(members)
             if self.ideal_memory or not size:
                 continue
-            ports = sorted({self.ports[member] for member in members})
+            ports, lasts = sorted({self.ports[member] for member in members}), 0
             for port, share in shares(size, ports):
                 channels[port.channel] += share
-                crossing += share * sum(member != port.tile for member in members)
+                crossing += share * (len(members) - (port.tile in members))
                 links[list(self.topology.tree(port.tile, members))] += share
-                own[list(members)] = np.maximum(own[list(members)], self._channel_ps(port.channel, share))
+                lasts = max(lasts, self._channel_ps(port.channel, share))
+            own[list(members)] = lasts
         return TaskCount(
             sram_bytes=landed,
             link_bytes=links,
@@ -194,7 +206,7 @@ class Counter:
         rows = [self.links[number] for number in route]
         return sum(row.hop_ps for row in rows) + size * PS_PER_S // min(row.bytes_per_s for row in rows)
 
-    def _channel_ps(self, channel: int, size: int) -> int:
+    def _time_at_channel(self, channel: int, size: int) -> int:
         rate = self.channel_rates[channel]
         return self.package.memory.latency_ps + (0 if rate is None else size * PS_PER_S // rate)
 

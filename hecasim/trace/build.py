@@ -44,6 +44,8 @@ class _Assembly:
         self.kinds: list[BodyKind] = []
         self.number: dict[tuple[str, str, tuple[Task, ...]], int] = {}
         self.passages: dict[Passage, int] = {}
+        self.kind_of: dict[tuple[int, str, str], tuple[int, tuple[Task, ...]]] = {}
+        """Identity of the tasks of a lowered body, block and phase -> kind; and these tasks."""
         self.seen: dict[int, tuple[int, tuple[Lowered, ...]]] = {}
         """Passage numbers by the identity of their bodies, which it keeps alive."""
         self.plays: list[Play] = []
@@ -186,11 +188,15 @@ class _Assembly:
         return self.seen[id(lowered)][0]
 
     def _kind(self, stop: Stop, tasks: tuple[Task, ...]) -> int:
+        known = self.kind_of.get((id(tasks), stop.block, stop.phase))
+        if known is not None:
+            return known[0]
         key = (stop.block, stop.phase, tasks)
         if key not in self.number:
             self.number[key] = len(self.kinds)
             alike = sum(kind.block == stop.block and kind.phase == stop.phase for kind in self.kinds)
             self.kinds.append(BodyKind(f"{stop.phase}.{stop.block}.{alike}", stop.block, stop.phase, tasks))
+        self.kind_of[id(tasks), stop.block, stop.phase] = self.number[key], tasks  # kept alive: no other has its id
         return self.number[key]
 
     def update(self, block: str, layer: int, number: int) -> None:
