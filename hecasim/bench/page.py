@@ -54,7 +54,8 @@ many bodies the engine went through.
 So time grows with what differs, not with what repeats: with more layers or micro-batches it is mostly the folded part
 that grows. More dies mean more messages per body, which are played. Where tiles are unequal (a straggler, ragged
 shards) they drift apart, states do not recur, and less is folded, or nothing. In bodies that are played, the fast
-engine computes a collective that nobody disturbs as a recurrence; its messages count as events all the same.
+engine plays no collective that nobody disturbs: it has been rehearsed once, alone; its messages count as events all the
+same. What is left runs over tables of integers, compiled by numba (compiled before, and not counted here).
 """
 
 CLOSING = f"""

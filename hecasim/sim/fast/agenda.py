@@ -8,7 +8,7 @@ time, which does no harm.
 import numpy as np
 
 from hecasim.sim.fast.jit import compiled
-from hecasim.sim.fast.tables import NONE, RECENT_BITS, WHAT_BITS
+from hecasim.sim.fast.tables import NONE, RECENT_BITS, WHAT_BITS, ZERO
 
 SPREAD = np.int64(-7046029254386353131)
 """An odd number without a pattern in its bits."""
@@ -64,7 +64,7 @@ def take_first(w):
     events[one].following = clock.free_event
     clock.free_event = one
     if following < 0:
-        forget_instant(w, 0)
+        forget_instant(w, ZERO)
     return events[one].what
 
 

@@ -13,6 +13,7 @@ from hecasim.sim.fast import tables
 from hecasim.sim.fast.chain import Causes, chain
 from hecasim.sim.fast.folding import Folder
 from hecasim.sim.fast.issuing import issue
+from hecasim.sim.fast.jit import is_compiled
 from hecasim.sim.fast.loop import run
 from hecasim.sim.fast.memory import Memory
 from hecasim.sim.fast.stalls import stall_of
@@ -33,6 +34,8 @@ class Engine:
         contention: bool, fold: bool,
     ) -> None:  # fmt: skip
         self.trace, self.log, self.progress = trace, log, progress
+        if progress and not is_compiled():
+            progress(0, "the fast engine is compiled, once: half a minute")
         self.tables = Tables(trace, package, rooms, contention=contention)
         self.memory = Memory(self.tables, log, contention=contention)
         self.rows = Rows(log)

@@ -46,6 +46,11 @@ def _cache_folder() -> Path | None:
 CACHE = _cache_folder()
 
 
+def is_compiled() -> bool:
+    """Whether the engine was compiled before, so that nobody waits for it now."""
+    return CACHE is not None and any(CACHE.rglob("loop.run-*.nbc"))
+
+
 def compiled(function: Callable[..., Any]) -> Any:
     """*function*, compiled when it is first called, and not again until a source here changes; for compiled callers."""
     return _jit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, no_rewrites=True)

@@ -44,18 +44,16 @@ FINISHED, ISSUE, BOUNDARY, DRAIN = _numbers(4)
 """Why the loop returns."""
 
 
-def _record(names: str, small: str = "") -> np.dtype[Any]:
-    """A record of 64-bit numbers, and of `small` ones, which are no times: of what there is most."""
-    return np.dtype([(name, np.int64) for name in names.split()] + [(name, np.int32) for name in small.split()])
+def _record(names: str) -> np.dtype[Any]:
+    return np.dtype([(name, np.int64) for name in names.split()])
 
 
 LANE = _record(
-    "free_at started_at owned_until latency_ps busy_ps bytes_carried wait_ps segments",
-    "rate pointer waiting arrivals asking alarmed owner place",
+    "free_at owner owned_until waiting arrivals asking alarmed pointer rate latency_ps busy_ps bytes_carried wait_ps"
+    " segments started_at place"
 )
 SEGMENT = _record(
-    "held_ps extra_ps asked_ps",
-    "route stops hop cut stream following hears owner pattern note row step number source",
+    "route stops hop cut stream held_ps extra_ps asked_ps following hears owner pattern note row step number source"
 )
 FLIGHT = _record("row schedule joined mode started_at leaver")
 SLOT = _record("index kind first_micro tasks_left leading alive")
