@@ -19,7 +19,7 @@ import numpy as np
 from hecasim.sim.fast.chain import Fold
 from hecasim.sim.fast.fingerprint import fingerprint
 from hecasim.sim.fast.lists import Numbers
-from hecasim.sim.fast.remembering import BODY, LAYER, MICRO_BATCH, Boundary, Memory
+from hecasim.sim.fast.remembering import BODY, LAYER, MICRO_BATCH, Boundary, Remembered
 from hecasim.trace.play import Repetition
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Folder:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.memory = Memory()
+        self.remembered = Remembered()
         self.boundaries = 0
         self.skipped_bodies = 0
         self.folds: list[Fold] = []
@@ -45,17 +45,17 @@ class Folder:
             return
         fingerprint(engine.memory.package, self._state)
         state = (int(self._state[0]), int(self._state[1]))
-        self.memory.crests.reach(engine.memory.crests)
-        here, found = self._here(), self.memory.of(state)
+        self.remembered.crests.reach(engine.memory.crests)
+        here, found = self._here(), self.remembered.of(state)
         under_way = upcoming - self._oldest(upcoming)
         ways = [(before, self._room(before, here, bodies.repeats(before.next_body, upcoming, under_way)))
                 for before in found if before.next_body < upcoming]  # fmt: skip
         before, how = max(ways, key=lambda way: way[1].times * (upcoming - way[0].next_body), default=(here, None))
-        crest = self.memory.crests.since(before.number) if how is not None and how.times else None
-        self.memory.keep(state, here)
+        crest = self.remembered.crests.since(before.number) if how is not None and how.times else None
+        self.remembered.keep(state, here)
         if how is not None and crest is not None:
             self._skip(before, here, how, crest)
-            self.memory.keep(state, self._here())
+            self.remembered.keep(state, self._here())
         engine.memory.crests[...] = self._levels()
 
     def _oldest(self, upcoming: int) -> int:
@@ -110,7 +110,7 @@ class Folder:
             return how
         if here.refusals > before.refusals:
             return how._replace(times=0)
-        most, crest = how.times, self.memory.crests.since(before.number)
+        most, crest = how.times, self.remembered.crests.since(before.number)
         for pool, room in enumerate(self.engine.tables.rooms.tolist()):
             place = growth.shape[1] - 3 + pool
             growing = growth[:, place] > 0
@@ -130,7 +130,7 @@ class Folder:
         for place, name in enumerate(("weights", "activations", "total")):
             memory.tiles[name] += times * growth[:, kinds + place]
         memory.tiles["total_peak"] = np.maximum(memory.tiles["total_peak"], crest[:, -1])
-        self.memory.crests.reach(crest)
+        self.remembered.crests.reach(crest)
 
     # --- what is skipped --------------------------------------------------------------------------------------
 

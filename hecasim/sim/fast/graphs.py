@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from hecasim.collectives import BroadcastRounds, Direct, Pattern, ReduceRounds, Send
 from hecasim.sim.fast.lists import Lists
 
+NOTHING = (-1, -1)
+"""Name of the join that nothing follows."""
+
 
 class Graph(NamedTuple):
     """A pattern without its members: equal ones, such as those of all rows, share it."""
@@ -102,15 +105,32 @@ class _Writing:
         while waiting:
             number = waiting.popleft()
             source, send = self.sends[number]
-            name, needs = pattern.awaits(send.target, send.step) if pattern.joins else (-1 - number, 1)
+            if not pattern.joins:
+                self._answer_alone(number, send, pattern.answer(send.target, send.step, source))
+                waiting.extend(self.emits[self.join_of[number]])
+                continue
+            name, needs = pattern.awaits(send.target, send.step)
             join = self.joins.setdefault((send.target, name), len(self.needs))
             if join == len(self.needs):
                 self.needs.append(needs)
                 self.emits.append([])
                 arrived.append(0)
-            self.join_of += [-1] * (number + 1 - len(self.join_of))
-            self.join_of[number] = join
+            self._joins(number, join)
             arrived[join] += 1
             if arrived[join] == needs:
                 self.emits[join] = self._say(send.target, pattern.answer(send.target, send.step, source))
                 waiting.extend(self.emits[join])
+
+    def _answer_alone(self, number: int, send: Send, answers: Sequence[Send]) -> None:
+        """A message that is awaited by itself; those that nothing follows share a join."""
+        join = len(self.needs)
+        if not answers:
+            join = self.joins.setdefault(NOTHING, join)
+        if join == len(self.needs):
+            self.needs.append(1)
+            self.emits.append(self._say(send.target, answers))
+        self._joins(number, join)
+
+    def _joins(self, number: int, join: int) -> None:
+        self.join_of += [-1] * (number + 1 - len(self.join_of))
+        self.join_of[number] = join

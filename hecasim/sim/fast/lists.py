@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,15 +16,18 @@ class Lists:
     """The rows written so far; equal short ones are written once."""
 
     def __init__(self) -> None:
-        self._rows: list[Numbers] = []
+        self._numbers = array("q")
         self._known: dict[tuple[int, ...], int] = {}
-        self.length = 0
+
+    @property
+    def length(self) -> int:
+        """How many numbers stand there."""
+        return len(self._numbers)
 
     def add(self, numbers: Sequence[int] | Numbers) -> int:
         """Write a row; where it begins."""
-        begins = self.length
-        self._rows.append(np.asarray(numbers, dtype=np.int64))
-        self.length += len(numbers)
+        begins = len(self._numbers)
+        self._numbers.extend(numbers)
         return begins
 
     def span(self, numbers: Sequence[int] | Numbers) -> tuple[int, int]:
@@ -45,9 +49,9 @@ class Lists:
             bounds.append(self.length)
         return self.add(bounds)
 
-    def array(self) -> Numbers:
+    def whole(self) -> Numbers:
         """All of it."""
-        return np.concatenate([*self._rows, np.zeros(1, np.int64)])
+        return np.array(self._numbers or (0,), dtype=np.int64)
 
 
 def records(kind: np.dtype[Any], rows: Sequence[Sequence[int]]) -> NDArray[Any]:

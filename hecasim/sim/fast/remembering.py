@@ -45,7 +45,7 @@ class Boundary(NamedTuple):
         return self.sums.nbytes + 2 * self.levels.nbytes
 
 
-class Memory:
+class Remembered:
     """The boundaries by their state."""
 
     def __init__(self) -> None:

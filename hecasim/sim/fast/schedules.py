@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -138,14 +139,15 @@ class Schedules:
 
     def _outcome_of(self, members: int, shape: list[Any], routes: list[list[tuple[int, ...]]]) -> tuple[list[int], int]:
         """(lanes, outcome) of a schedule: one outcome for all whose messages, ways and lanes are alike."""
-        flat = np.array([lane for ways in routes for way in ways for lane in way], dtype=np.int64)
         lengths = [len(way) for ways in routes for way in ways]
-        lanes, first, numbers = np.unique(flat, return_index=True, return_inverse=True)
-        order = np.argsort(first)
-        rank = np.empty_like(order)
-        rank[order] = np.arange(len(order))
-        lanes = lanes[order]
-        key = (tuple(shape), tuple(lengths), rank[numbers].tobytes(), self._lane_cost[lanes].tobytes())
+        flat = np.fromiter(chain.from_iterable(chain.from_iterable(routes)), np.int64, sum(lengths))
+        first = np.full(len(self._lane_cost), -1, dtype=np.int64)
+        first[flat[::-1]] = np.arange(len(flat) - 1, -1, -1)  # of several the last counts: where a lane comes first
+        used = np.nonzero(first >= 0)[0]
+        lanes = used[np.argsort(first[used])]
+        rank = np.zeros_like(first)
+        rank[lanes] = np.arange(len(lanes))
+        key = (tuple(shape), tuple(lengths), rank[flat].tobytes(), self._lane_cost[lanes].tobytes())
         if key not in self._outcome:
             self._outcome[key] = len(self.outcomes)
             self.outcomes.append((members, len(lanes), self.results))

@@ -188,7 +188,7 @@ class Tables:
             "party": _matrix(self.parties, self.channels + 1), "ways": ways, "rooms": self.rooms,
             "pools": np.array(list(POOLS.values()), dtype=np.int64), "sum_costs": sum_costs,
         }  # fmt: skip
-        return fixed | {"lists": lists.array()}
+        return fixed | {"lists": lists.whole()}
 
     def _groups(self) -> tuple[Numbers, Numbers, NDArray[Any]]:
         """(group of every tile, its place in it) by table, and the groups."""
