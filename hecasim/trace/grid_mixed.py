@@ -156,14 +156,17 @@ def _room(
                 f"{_mib(limit)}; they are read again, and gradients added up in DRAM, for every micro-batch; that the "
                 "modules stream them through the buffer is assumed"
             )
+    if not resident["head", "backward"] and layers[0].micro_batches > 1:
+        remarks.append(f"head: weights of {_mib(head_parameters * element)} are treated likewise")
     saved = max(int(np.max(layer.saved_bytes(number))) for layer in layers for number in range(layer.micro_batches))
     room = sram.activations_bytes
     if room is not None and saved > room:
         if plan.capacity == "refuse":
+            fewer = ["plan.micro_batch (smaller)"] if int(plan.micro_batch) > layers[0].dies else []
             raise InfeasiblePlan(
                 resource="activation SRAM per die, for what a micro-batch saves in a layer", needed=_mib(saved),
                 available=_mib(room),
-                levers=["plan.micro_batch (smaller)", "plan.sequence (shorter)", "package.chiplet.sram.activations",
+                levers=[*fewer, "plan.sequence (shorter)", "package.chiplet.sram.activations",
                         "plan.expert_placement=balanced (a cooler hottest die)", "plan.capacity=warn"],
             )  # fmt: skip
         remarks.append(

@@ -118,12 +118,10 @@ class _Play:
             self._everywhere("attention", layer.home.backward, (result, "shared weights", "saved"))
             if layer.layer:
                 self._hand_on(number)
-            else:
-                writer.block = "embedding"
-                self._move(DRAM_WRITE, "stored", "write embeddings", ("attention",))
             self.weights.settle(number, layer.home.parameters, layer.expert_parameters,
                                 stays=self.step.stays("layer", "backward"))  # fmt: skip
-            writer.block = "ffn" if layer.has_experts else "attention"
+            if not layer.layer:
+                self._move(DRAM_WRITE, "stored", "write embeddings", ("attention",))
             writer.close(layer.layer, number)
 
     def _weights(self, layer: GridLayer, number: int) -> None:
