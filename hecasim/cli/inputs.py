@@ -82,9 +82,9 @@ def marked(package: "PackageSpec", changes: Mapping[str, str]) -> "PackageSpec":
 
 def check_methods(names: Sequence[str], asked_by: str) -> None:
     """Complain about an unknown or repeated method before any work is done."""
-    from hecasim.parallel import METHODS, ON_TREES
+    from hecasim.parallel import BY_MODULE, METHODS
 
-    known = (*METHODS, *ON_TREES)
+    known = (*METHODS, *BY_MODULE)
 
     for at, name in enumerate(names):
         if name not in known:

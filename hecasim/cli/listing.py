@@ -60,10 +60,9 @@ def _parts(family: Family) -> dict[str, str]:
 
             return {name: study_line(loader.load_study(name)) for name in loader.names(family)}
         case Family.methods:
-            from hecasim.parallel import METHODS, ON_TREES
+            from hecasim.parallel import BY_MODULE, METHODS
 
-            on_trees = dict.fromkeys(ON_TREES, "modules on the chiplets of a tree, experts behind switches (Mozart)")
-            return _described(METHODS) | on_trees
+            return _described(METHODS) | BY_MODULE
         case Family.topologies:
             from hecasim.topologies import TOPOLOGIES
 

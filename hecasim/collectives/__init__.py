@@ -7,7 +7,7 @@ collective from it and check that the schedule really computes it. A group of on
 from hecasim.collectives import chain, direct, point, ring, torus_2d, tree
 from hecasim.collectives.chain import BroadcastRounds, ReduceRounds
 from hecasim.collectives.closed_forms import bytes_sent_per_member
-from hecasim.collectives.direct import Direct
+from hecasim.collectives.direct import Direct, Uneven
 from hecasim.collectives.options import Schedule
 from hecasim.collectives.pattern import Pattern, Send, Stage, Transfer, bytes_sent, transfers
 from hecasim.collectives.point import PointToPoint
@@ -16,6 +16,8 @@ from hecasim.registry import Registry
 
 __all__ = [
     "COLLECTIVES",
+    "PER_PAIR",
+    "UNEQUAL",
     "BroadcastRounds",
     "Direct",
     "Pattern",
@@ -26,10 +28,16 @@ __all__ = [
     "Send",
     "Stage",
     "Transfer",
+    "Uneven",
     "bytes_sent",
     "bytes_sent_per_member",
     "transfers",
 ]
+
+PER_PAIR = "direct.uneven_all_to_all"
+"""The collective whose `tile_bytes` are a table of all pairs of tiles."""
+UNEQUAL = ("tree.dispatch", "tree.combine", PER_PAIR)
+"""Collectives whose members say by themselves how much they exchange."""
 
 COLLECTIVES: Registry[Schedule] = Registry(
     "collective",
@@ -39,6 +47,7 @@ COLLECTIVES: Registry[Schedule] = Registry(
         "ring.all_reduce": ring.all_reduce,
         "torus_2d.all_reduce": torus_2d.all_reduce,
         "direct.all_to_all": direct.all_to_all,
+        "direct.uneven_all_to_all": direct.uneven_all_to_all,
         "rounds.all_gather": chain.all_gather_rounds,
         "rounds.reduce_scatter": chain.reduce_scatter_rounds,
         "chain.broadcast": chain.broadcast,

@@ -23,4 +23,13 @@ METHODS: Registry[Callable[[OptionsSpec], Method]] = Registry(
 ON_TREES = ("mozart",)
 """Methods that place whole modules on the chiplets of a tree instead of cutting operators over a grid."""
 
-__all__ = ["METHODS", "ON_TREES", "Method"]
+EXPERTS_ON_GRIDS = ("expert_parallel",)
+"""Methods that place whole experts on the dies of a grid, each of which has its own sequences of the micro-batch."""
+
+BY_MODULE = {
+    **dict.fromkeys(ON_TREES, "modules on the chiplets of a tree, experts behind switches (Mozart)"),
+    **dict.fromkeys(EXPERTS_ON_GRIDS, "experts on the dies of a grid, tokens sent to them; attention data-parallel"),
+}
+"""All of these, with a line about each."""
+
+__all__ = ["BY_MODULE", "EXPERTS_ON_GRIDS", "METHODS", "ON_TREES", "Method"]

@@ -6,12 +6,12 @@ from typing import Any
 
 from hecasim.analytic import estimate
 from hecasim.mapping.dram import behind_fullest_channel, dram_capacity_bytes
-from hecasim.trace import MixedStep, Prepared, assemble
+from hecasim.trace import Step, assemble
 from hecasim.trace.task import COLLECTIVE, COMPUTE, Task, Trace
 from hecasim.units import PS_PER_S
 
 
-def describe(prepared: Prepared | MixedStep) -> dict[str, Any]:
+def describe(prepared: Step) -> dict[str, Any]:
     """Shapes per tile, bytes per collective, SRAM and DRAM fit, lower bounds."""
     trace = assemble(prepared)
     log, census = estimate(trace, prepared.package)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hecasim.errors import ConfigError
-from hecasim.parallel import METHODS, ON_TREES
+from hecasim.parallel import BY_MODULE, METHODS
 from hecasim.specs import (
     ModelSpec,
     PackageSpec,
@@ -139,7 +139,7 @@ class _Resolver:
             text = str(value).lower() if isinstance(value, bool) else str(value)
             changes[key.removeprefix(f"{root}.")] = Node(value, Place(self.file, path=path), text)
         spec = LOADERS[root](source, changes)
-        if isinstance(spec, PlanSpec) and spec.method not in (*METHODS, *ON_TREES):
+        if isinstance(spec, PlanSpec) and spec.method not in (*METHODS, *BY_MODULE):
             try:
                 METHODS[spec.method]
             except ConfigError as error:

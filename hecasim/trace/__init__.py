@@ -5,7 +5,7 @@ from hecasim.mapping.work import Work
 from hecasim.trace.mixed import MixedStep
 from hecasim.trace.play import Body
 from hecasim.trace.prepare import Prepared
-from hecasim.trace.step import assemble, build_trace, prepare
+from hecasim.trace.step import Step, assemble, build_trace, prepare
 from hecasim.trace.task import After, BodyKind, Task, Trace
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Buffer",
     "MixedStep",
     "Prepared",
+    "Step",
     "Task",
     "Trace",
     "Work",

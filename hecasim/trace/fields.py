@@ -7,11 +7,11 @@ narrower checks than its type has a line in `BY_NAME`. Two words exist in files 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, NamedTuple
 
-from hecasim.collectives import COLLECTIVES
+from hecasim.collectives import COLLECTIVES, PER_PAIR, UNEQUAL
 from hecasim.mapping.buffers import Buffer
 from hecasim.mapping.sram import POOLS
 from hecasim.mapping.work import Work
@@ -32,6 +32,7 @@ from hecasim.trace.task import (
 )
 
 LARGEST_TILES = 2**16
+"""Also numbers in a row, so that a table of all pairs is one of at most 256 tiles."""
 LARGEST_TASKS = 10**6
 FARTHEST_BODY = 10**9
 """How many bodies back a task may look."""
@@ -48,8 +49,6 @@ OF_KIND = {
     "together": (DRAM_READ, DRAM_WRITE),
 }  # fmt: skip
 """Fields that only some kinds of task have."""
-UNEQUAL = tuple(name for name in COLLECTIVES if name.startswith("tree."))
-"""Collectives whose members say by themselves how much they exchange."""
 NEEDED = {COMPUTE: ("work",), COLLECTIVE: ("group", "algorithm"), SEND: ("group", "size_bytes"),
           DRAM_READ: ("stream", "tile_bytes"), DRAM_WRITE: ("stream", "tile_bytes")}  # fmt: skip
 
@@ -163,8 +162,24 @@ def read_task(line: Mapping[str, Any], kind: BodyKind, groups: Mapping[str, Any]
     if task.kind == COLLECTIVE and bool(task.tile_bytes) != unequal:
         raise Fault("tile_bytes", f"missing; {task.algorithm} needs it" if unequal else
                     f"not a field of a collective whose members are alike ({task.algorithm})")  # fmt: skip
-    _check_rows(task, tiles)
+    if task.algorithm == PER_PAIR:
+        _check_pairs(task, groups[task.group], tiles)
+    else:
+        _check_rows(task, tiles)
     return task
+
+
+def _check_pairs(task: Task, groups: Sequence[Sequence[int]], tiles: int) -> None:
+    """A table of all pairs, of which only those within a group have bytes, and in all as many as the task says."""
+    table = task.tile_bytes
+    if len(table) != tiles**2:
+        raise Fault("tile_bytes", f"found {len(table)} numbers; expected one per source and target ({tiles**2})")
+    sent = sum(table[source * tiles + target] for members in groups for source in members for target in members
+               if source != target)  # fmt: skip
+    if sent != sum(table):
+        raise Fault("tile_bytes", f"{sum(table) - sent} bytes stay on their tile or leave their group; expected none")
+    if sent != task.size_bytes:
+        raise Fault("size_bytes", f"found {task.size_bytes}; expected the sum of tile_bytes ({sent})")
 
 
 def _check_kind(kind: str, line: Mapping[str, Any]) -> None:

@@ -92,17 +92,23 @@ class MixedStep:
 
     def root_module(self, layer: int) -> Module:
         """What an attention chiplet does for its part of a micro-batch in one layer."""
-        model, moe = self.model, self.model.moe
-        assert moe is not None
-        sequences = int(self.plan.micro_batch) // self.tree.attention
-        parts = [modules.attention(model, sequences, self.plan.sequence)]
-        if layer < moe.dense_first:
-            parts.append(modules.ffn(model, model.inner, self.tokens))
-        else:
-            parts.append(modules.router(model, self.tokens))
-            if moe.shared_experts and self.plan.shared_expert_placement == "attention":
-                parts.append(modules.ffn(model, moe.shared_inner, self.tokens, moe.shared_experts))
-        return modules.together(parts)
+        return home_module(self.model, self.plan, self.tree.attention, layer)
+
+
+def home_module(model: ModelSpec, plan: PlanSpec, homes: int, layer: int) -> Module:
+    """What a die does for its sequences of a micro-batch, cut over *homes* dies, besides the experts it may have."""
+    moe = model.moe
+    assert moe is not None
+    sequences = int(plan.micro_batch) // homes
+    tokens = sequences * plan.sequence
+    parts = [modules.attention(model, sequences, plan.sequence)]
+    if layer < moe.dense_first:
+        parts.append(modules.ffn(model, model.inner, tokens))
+    else:
+        parts.append(modules.router(model, tokens))
+        if moe.shared_experts and plan.shared_expert_placement == "attention":
+            parts.append(modules.ffn(model, moe.shared_inner, tokens, moe.shared_experts))
+    return modules.together(parts)
 
 
 def prepare_mixed(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> MixedStep:
@@ -120,7 +126,7 @@ def prepare_mixed(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Mix
         )
     plan = plan.model_copy(update={"micro_batch": micro_batch})
     tokens = plan.batch * plan.sequence
-    profile, routing = _routings(model, plan, tokens)
+    profile, routing = routings(model, plan, tokens)
     moe = model.moe
     assert moe is not None
     site = Site(len(tree.roles) - tree.attention - tree.groups, tree.groups)
@@ -129,18 +135,18 @@ def prepare_mixed(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Mix
     placement = place(plan.expert_placement, profile, site, Options(weights, plan.seed))
     loads = _chiplet_loads(profile, placement)
     by_class = _footprint(model, plan)
-    dispatches = _dispatches(kept, placement, tokens // plan.batch * micro_batch // tree.attention, tree.attention)
+    dispatches = dispatches_of(kept, placement, tokens // plan.batch * micro_batch // tree.attention, tree.attention)
     per_chiplet = plan.dispatch_copies == "per_chiplet"
     fullest = max((_most_vectors(found, per_chiplet) for layer in dispatches for found in layer), default=0)
     room = sram_need(package, model, plan, placement.site, fullest)
     step = MixedStep(package, model, plan, tree, kept, placement, loads, dispatches, room, by_class,
                      (*_remarks(package, by_class), *room.remarks),
-                     (*_notes(kept, placement, plan), room.note))  # fmt: skip
+                     (*routing_notes(kept, placement, plan), room.note))  # fmt: skip
     too_full = root_remark(package, plan, [step.root_module(layer) for layer in range(model.layers)])
     return step if too_full is None else replace(step, remarks=(*step.remarks, too_full))
 
 
-def _dispatches(kept: Kept, placement: Placement, tokens: int, roots: int) -> list[list[list[Dispatch]]]:
+def dispatches_of(kept: Kept, placement: Placement, tokens: int, roots: int) -> list[list[list[Dispatch]]]:
     """Of every *tokens* tokens in order, in every expert layer: those of each attention chiplet."""
     firsts = range(0, kept.routing.tokens, tokens)
     found = [[count_dispatch(kept, placement, layer, slice(first, first + tokens)) for first in firsts]
@@ -165,7 +171,7 @@ def _tree(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Tree:
     return topology
 
 
-def _routings(model: ModelSpec, plan: PlanSpec, tokens: int) -> tuple[Routing, Routing]:
+def routings(model: ModelSpec, plan: PlanSpec, tokens: int) -> tuple[Routing, Routing]:
     """(what the placement is fitted on, what this step routes)."""
     if Path(plan.routing).suffix in (".npz", ".jsonl"):
         recorded = read_routing(Path(plan.routing))
@@ -215,7 +221,8 @@ def _remarks(package: PackageSpec, by_class: Mapping[str, int]) -> list[str]:
     return []
 
 
-def _notes(kept: Kept, placement: Placement, plan: PlanSpec) -> list[str]:
+def routing_notes(kept: Kept, placement: Placement, plan: PlanSpec) -> list[str]:
+    """For the result: where the routing comes from, copies per token, and what capacity dropped."""
     per_chiplet = plan.dispatch_copies == "per_chiplet"
     copies = copies_per_token(kept, placement, per_chiplet)
     notes = [f"routing: {kept.routing.origin}; placement {placement.kind}; {copies:.3f} copies per token in dispatch"]

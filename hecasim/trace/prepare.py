@@ -109,12 +109,18 @@ def _method(plan: PlanSpec) -> Method:
     return method
 
 
-def _axes(package: PackageSpec, plan: PlanSpec, method: Method) -> Axes:
+def check_grid(package: PackageSpec, plan: PlanSpec) -> None:
+    """ConfigError where a plan asks for another grid than its package has."""
     rows, columns = package.topology.rows, package.topology.columns
     if plan.grid is not None and dict(plan.grid) != {"r": rows, "c": columns}:
         raise ConfigError(
             f"plan.grid: found {dict(plan.grid)}; expected the package's own, {{'r': {rows}, 'c': {columns}}}"
         )
+
+
+def _axes(package: PackageSpec, plan: PlanSpec, method: Method) -> Axes:
+    check_grid(package, plan)
+    rows, columns = package.topology.rows, package.topology.columns
     objection = method.objection(rows, columns)
     if objection:
         raise ConfigError(f"plan.method: {objection}; methods for any grid: hecaton, megatron, megatron_sp")

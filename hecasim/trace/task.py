@@ -41,7 +41,8 @@ class Task:
 
     compute: `work` per class of tiles, `work_of` the class of each tile (None: all alike).
     collective: `algorithm` on every group of table `group`, `size_bytes` the full tensor of one group; where members
-    differ (`tree.dispatch`, `tree.combine`), `tile_bytes` of the link above each tile and `size_bytes` their sum.
+    differ (`tree.dispatch`, `tree.combine`), `tile_bytes` of the link above each tile and `size_bytes` their sum; where
+    each pair does (`direct.uneven_all_to_all`), `tile_bytes` from each tile to every tile.
     dram_read / dram_write: `tile_bytes` per tile (one number: all alike), `stream` on links; a read with a
     `group` is read once per group and multicast to its members; `together`: those behind one DRAM `port`, or those
     of the whole `package`, begin when the last of them is ready.

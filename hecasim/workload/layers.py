@@ -78,7 +78,8 @@ def blocks_of(model: ModelSpec, materialised: bool) -> dict[str, Block]:
 def _refuse_mixture(model: ModelSpec) -> None:
     for key, what in (("moe", "expert layers"), ("mla", "latent attention")):
         if getattr(model, key) is not None:
-            raise ConfigError(f"model.{key}: {model.name} has {what}; a step of it cannot be simulated yet")
+            hint = "; on a grid use plan.method expert_parallel" if model.moe is not None else ""
+            raise ConfigError(f"model.{key}: {model.name} has {what}, which this method cannot cut{hint}")
 
 
 def _table(*tensors: Tensor) -> dict[str, Tensor]:

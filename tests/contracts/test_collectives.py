@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hecasim.analytic.census import add_sums
-from hecasim.collectives import COLLECTIVES, Pattern, bytes_sent, bytes_sent_per_member, transfers
+from hecasim.collectives import COLLECTIVES, UNEQUAL, Pattern, bytes_sent, bytes_sent_per_member, transfers
 from hecasim.errors import ConfigError
 from hecasim.topologies import make
 
@@ -36,8 +36,8 @@ OPTIONS = {
 }
 SIZES = (1, 1000, 72 * 24 * 24)
 
-ALIKE = [name for name in COLLECTIVES if not name.startswith("tree.")]
-"""Collectives of equal members on any grid; those of a tree have promises of their own (tests/collectives)."""
+ALIKE = [name for name in COLLECTIVES if name not in UNEQUAL]
+"""Collectives of equal members on any grid; the others have promises of their own (tests/collectives)."""
 
 cases = pytest.mark.parametrize(
     ("name", "group", "option", "kind"),

@@ -21,10 +21,14 @@ from traces.pipeline import SAMPLE, Job, pipeline
 HERE = Path(__file__).parent
 STORED, REPLAYED = HERE / "tiny_steps.json", HERE / "replays.json"
 TRACES = Path(__file__).parents[2] / "traces"
-SAMPLES = ("tiny_2x2_hecaton", "tiny_2x2_hecaton_recompute", "tiny_tree_mozart", "pipeline_1f1b_4x4", "by_hand_8x8")
+SAMPLES = (
+    "tiny_2x2_hecaton", "tiny_2x2_hecaton_recompute", "tiny_2x2_experts", "tiny_tree_mozart", "pipeline_1f1b_4x4",
+    "by_hand_8x8",
+)  # fmt: skip
 MADE_FROM = {
     "tiny_2x2_hecaton": ("tiny_dense.yaml", {}),
     "tiny_2x2_hecaton_recompute": ("tiny_dense.yaml", {"recompute": "full"}),
+    "tiny_2x2_experts": ("tiny_experts.yaml", {}),
     "tiny_tree_mozart": ("tiny_mixture.yaml", {}),
 }
 """Sample -> its study in traces/ and what `--set plan.KEY` changes there."""

@@ -25,6 +25,7 @@ from tests.tiny import tiny_inputs
 from tests.trace.mutations import mutated
 
 TRACES = Path(__file__).parents[2] / "traces"
+SPOILT = ("pipeline_1f1b_4x4", "tiny_tree_mozart", "tiny_2x2_experts")
 CHOICES = list(itertools.product(METHODS, ("fused", "layerwise", "reload_weights"), ("none", "micro_batch", "chunk")))
 
 
@@ -252,12 +253,12 @@ def tried(file):
 def test_two_thousand_spoilt_files_end_in_a_sentence_with_a_line(tmp_path, quarter):
     """Each quarter spoils 500 files; what still reads must be a Trace that is written and read the same."""
     whole = "".join(line + "\n" for line in lines(build_trace(*tiny_inputs(tmp_path, batch=2)))).encode()
-    samples = [(TRACES / f"{name}.jsonl").read_bytes() for name in ("pipeline_1f1b_4x4", "tiny_tree_mozart")]
+    samples = [(TRACES / f"{name}.jsonl").read_bytes() for name in SPOILT]
     bases = (whole, ("\n".join(HAND) + "\n").encode(), *samples)
     file, again = tmp_path / "spoilt.jsonl", tmp_path / "again.jsonl"
     refused = 0
     for seed in range(500 * quarter, 500 * (quarter + 1)):
-        file.write_bytes(mutated(bases[seed % 4], np.random.default_rng(seed)))
+        file.write_bytes(mutated(bases[seed % len(bases)], np.random.default_rng(seed)))
         trace, complaint = tried(file)
         if trace is None:
             assert re.search(r"spoilt\.jsonl:\d+: \S", complaint), (seed, complaint)

@@ -14,6 +14,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from hecasim.collectives import PER_PAIR, UNEQUAL
 from hecasim.errors import ConfigError
 from hecasim.mapping.compute import duration_ps
 from hecasim.specs import ChipletSpec
@@ -21,7 +22,6 @@ from hecasim.topologies import Topology, Tree
 from hecasim.trace.chakra.relays import MEMBERS, OWN_BYTES, PART, PLACE, Message, Relays
 from hecasim.trace.chakra.schema import COMM_TYPES, NODE_TYPES, schema
 from hecasim.trace.chakra.stream import put
-from hecasim.trace.fields import UNEQUAL
 from hecasim.trace.play import Body
 from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, BodyKind, Task, Trace
 
@@ -47,15 +47,21 @@ def write_chakra(
     """Write `trace.N.et` for every tile N and the groups to *directory*, which must exist; give their paths.
 
     With a *chiplet* compute nodes carry the time they take on it, in whole microseconds as Chakra has it.
-    Dispatch and combine become messages along the links of *topology*; without a tree ConfigError is raised: Chakra
-    has no collective whose members exchange different amounts.
+    Dispatch and combine on a tree become messages along the links of *topology*; without a tree, and for an all-to-all
+    of unequal blocks, ConfigError is raised: Chakra has no collective whose members exchange different amounts.
     """
     relays = Relays(trace, topology) if isinstance(topology, Tree) else None
-    for task in (task for kind in trace.kinds for task in kind.tasks if task.algorithm in UNEQUAL and relays is None):
-        raise ConfigError(
-            f"trace: '{task.label}' is a {task.algorithm}; Chakra has no collective of unequal members, and "
-            "without the tree it runs on there are no links to send along"
-        )
+    for task in (task for kind in trace.kinds for task in kind.tasks if task.algorithm in UNEQUAL):
+        if task.algorithm == PER_PAIR:
+            raise ConfigError(
+                f"trace: '{task.label}' is a {task.algorithm}; Chakra has no collective of unequal members, and "
+                "messages in its place are not written yet"
+            )
+        if relays is None:
+            raise ConfigError(
+                f"trace: '{task.label}' is a {task.algorithm}; Chakra has no collective of unequal members, and "
+                "without the tree it runs on there are no links to send along"
+            )
     kinds, groups = schema(), _Groups(trace)
     paths = []
     for tile in range(trace.tiles):

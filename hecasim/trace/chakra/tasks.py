@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import Any
 
-from hecasim.collectives import COLLECTIVES
+from hecasim.collectives import COLLECTIVES, PER_PAIR, UNEQUAL
 from hecasim.errors import ConfigError
 from hecasim.mapping.buffers import Buffer
 from hecasim.mapping.work import Work
@@ -17,7 +17,7 @@ from hecasim.trace.chakra.nodes import COLLECTS, COMPUTES, IDLE, LOADS, SENDS, T
 from hecasim.trace.chakra.relays import OWN_BYTES
 from hecasim.trace.chakra.schema import COMM_TYPES
 from hecasim.trace.checking import LARGEST_NUMBER, LONGEST_TEXT, Fault, word
-from hecasim.trace.fields import BUFFER_KINDS, LARGEST_FLOPS, UNEQUAL
+from hecasim.trace.fields import BUFFER_KINDS, LARGEST_FLOPS
 from hecasim.trace.log import PHASES
 from hecasim.trace.runs import read as read_row
 from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, STREAMS, TOGETHER, After, Task
@@ -28,6 +28,9 @@ ALGORITHMS = {
     "REDUCE": "chain.reduce",
 }  # fmt: skip
 """What realises a collective of a trace that names no algorithm."""
+READ = tuple(name for name in COLLECTIVES if name != PER_PAIR)
+"""Collectives that `write_chakra` writes."""
+ON_TREES = tuple(name for name in UNEQUAL if name != PER_PAIR)
 NO_WORK = Work((), 0)
 
 
@@ -93,7 +96,7 @@ def task_of(draft: Draft, number: int, tiles: int) -> Task:
         number_of = {work: at for at, work in enumerate(classes)}
         values["work"] = tuple(classes)
         values["work_of"] = tuple(number_of[work] for work in of_tile) if len(classes) > 1 else None
-    elif draft.values["kind"] != COLLECTIVE or draft.values["algorithm"] in UNEQUAL:
+    elif draft.values["kind"] != COLLECTIVE or draft.values["algorithm"] in ON_TREES:
         sizes = tuple(draft.sizes.get(tile, 0) for tile in range(tiles))
         values["tile_bytes"] = sizes[:1] if len(set(sizes)) == 1 else sizes
     return Task(**values)
@@ -102,9 +105,9 @@ def task_of(draft: Draft, number: int, tiles: int) -> Task:
 def _exchange(unit: Unit) -> dict[str, Any]:
     node, members = unit.first, len(unit.members)
     if node.kind in (TREE, IDLE):
-        algorithm, size = _word(node, "hecasim_algorithm", COLLECTIVES, ""), node.size("hecasim_size_bytes")
-        if node.kind == TREE and algorithm not in UNEQUAL:
-            raise ConfigError(node.says(f"hecasim_algorithm: found {algorithm}; expected {' or '.join(UNEQUAL)}"))
+        algorithm, size = _word(node, "hecasim_algorithm", READ, ""), node.size("hecasim_size_bytes")
+        if node.kind == TREE and algorithm not in ON_TREES:
+            raise ConfigError(node.says(f"hecasim_algorithm: found {algorithm}; expected {' or '.join(ON_TREES)}"))
         return {"algorithm": algorithm, "size_bytes": size}
     if node.kind in COLLECTS:
         name = COMM_TYPES[node.values["comm_type"]]
@@ -114,7 +117,7 @@ def _exchange(unit: Unit) -> dict[str, Any]:
         size, algorithm = node.size("comm_size"), "point.send"
     if "hecasim_size_bytes" in node.values:
         size = node.size("hecasim_size_bytes")
-    return {"algorithm": _word(node, "hecasim_algorithm", COLLECTIVES, algorithm), "size_bytes": size}
+    return {"algorithm": _word(node, "hecasim_algorithm", READ, algorithm), "size_bytes": size}
 
 
 def _work(node: Node, work_of_runtime: Callable[[Node], Work]) -> Work:
