@@ -8,8 +8,8 @@ from hecasim.specs import load_package, load_plan
 RING_WALL_S = 0.1
 """ASTRA-sim's analytical congestion-aware backend takes 4.1 CPU s for this ring (see `hecasim.probe.collective`)."""
 ALL_TO_ALL_WALL_S = {"mesh": 2.0, "torus": 4.5}
-"""On a mesh about 0.7 s. On a ring of 256, where 4.2 million transfers queue behind one another, about 3 s (2 s wanted);
-ASTRA-sim takes 36 s there."""
+"""On a mesh about 0.7 s. On a ring of 256, where 4.2 million transfers queue behind one another, about 3 s (2 s are
+wanted); ASTRA-sim takes 36 s there."""
 
 
 def fastest(rows, columns, collective, algorithm, kind="mesh"):
