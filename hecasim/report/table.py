@@ -301,6 +301,8 @@ def _simulation(result: Document) -> Text:
     about, host = result["simulation"], result.get("host") or {}
     words = [f"{about['fidelity']} fidelity, {about['engine']} engine"]
     words += [f"{q.count(about[key])} {key}" for key in ("tasks", "transfers", "events") if about.get(key) is not None]
+    words += [f"{q.count(about['folded'])} bodies skipped as repetitions"] if about.get("folded") else []
+    words += [f"{q.count(about['claimed'])} collectives as rehearsed"] if about.get("claimed") else []
     words += [f"token tile {about['token_tile']}"] if about.get("token_tile") is not None else []
     words += [f"seed {about['seed']}", f"hecasim {about['version']}"]
     words += [f"{q.duration(host['wall_s'])} of wall time"] if host.get("wall_s") else []
