@@ -14,8 +14,8 @@ from hecasim.trace.play import Body
 class BodyRun:
     """A live body: what every tile still waits for."""
 
-    __slots__ = ("causes", "compiled", "done", "earlier", "first", "flights", "index", "leading", "left", "lowered",
-                 "outside", "place", "started", "tasks_left", "waits")  # fmt: skip
+    __slots__ = ("causes", "compiled", "done", "earlier", "first", "flights", "index", "leading", "led", "left",
+                 "lowered", "outside", "place", "started", "tasks_left", "waits")  # fmt: skip
 
     def __init__(self, index: int, place: Body, compiled: CompiledKind, tiles: int) -> None:
         self.index, self.place, self.compiled = index, place, compiled
@@ -26,6 +26,8 @@ class BodyRun:
         self.tasks_left = count
         self.leading = compiled.leading
         """Tasks left that later bodies must see ended before they are issued."""
+        self.led: tuple[int, int, Cause | None] = (-1, -1, None)
+        """When the last of these ended, which (of several in one picosecond the last in the trace), and why."""
         self.started: list[dict[int, int]] = [{} for _ in range(count)]
         self.first = [-1] * count
         self.outside: list[list[tuple[BodyRun, int]]] = [[] for _ in range(count)]

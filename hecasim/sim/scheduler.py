@@ -254,9 +254,12 @@ class Scheduler:
             del self.live[run.index]
         if compiled.spec.leads:
             run.leading -= 1
+            if (now, task) > run.led[:2]:
+                run.led = now, task, run.causes[task]
             if not run.leading:
+                by = (run.index, run.led[1])
                 if self._gate is None or now > self._gate_ps or by > self._gate_by:
-                    self._gate, self._gate_by, self._gate_ps = run.causes[task], by, now
+                    self._gate, self._gate_by, self._gate_ps = run.led[2], by, now
                 self._body_led(run.index)
 
     def _body_led(self, index: int) -> None:

@@ -66,6 +66,12 @@ def test_both_engines_agree_on_random_traces(seed):
     check_random(seed)
 
 
+@pytest.mark.parametrize("seed", [16056, 21011, 22051, 46053])
+def test_what_lets_a_body_be_issued_depends_on_no_order(seed):
+    """Several tasks that later bodies must see ended end in one picosecond: the last in the trace counts."""
+    check_random(seed)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(0, 100_000, 1000))
 def test_both_engines_agree_on_many_more_random_traces(seed):

@@ -124,11 +124,16 @@ def task_ended(w, row, slot, slot_number, number):
         slot.alive = 0
     if w.tasks[row.task].leads:
         slot.leading -= 1
+        if now > slot.led_ps or number > slot.led_number:
+            slot.led_ps = now
+            slot.led_number = number
+            slot.led_cause = row.cause
         if not slot.leading:
-            if run.gate_cause < 0 or now > run.gate_ps or later(slot.index, number, run.gate_body, run.gate_number):
-                run.gate_cause = row.cause
+            last = slot.led_number
+            if run.gate_cause < 0 or now > run.gate_ps or later(slot.index, last, run.gate_body, run.gate_number):
+                run.gate_cause = slot.led_cause
                 run.gate_body = slot.index
-                run.gate_number = number
+                run.gate_number = last
                 run.gate_ps = now
             body_led(w, slot.index)
 

@@ -13,6 +13,7 @@ def issue(w, slot_number, index, kind_number, first_micro):
     slot.first_micro = first_micro
     slot.tasks_left = kind.count
     slot.leading = kind.leading
+    slot.led_ps = -1
     slot.alive = 1
     run.next_body = index + 1
     first = slot_number * run.per_body

@@ -56,7 +56,7 @@ SEGMENT = _record(
     "route stops hop cut stream held_ps extra_ps asked_ps following hears owner pattern note row step number source"
 )
 FLIGHT = _record("row schedule joined mode started_at leaver")
-SLOT = _record("index kind first_micro tasks_left leading alive")
+SLOT = _record("index kind first_micro tasks_left leading alive led_ps led_number led_cause")
 ROW = _record("task left first_ps cause earlier outside lowered_ps before body number")
 TASK = _record(
     "kind activity phase stream leads in_place takes takes_end gives gives_end space weights activations"
