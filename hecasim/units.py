@@ -128,6 +128,11 @@ def as_text(value: int | float | None, base: str) -> str:
     return f"{_plain(number / factor(units[-1], base))} {units[-1]}"
 
 
+def mib(size_bytes: int) -> str:
+    """A size as messages about SRAM give it."""
+    return f"{size_bytes / 2**20:.1f} MiB"
+
+
 def _plain(number: Decimal) -> str:
     text = f"{number:f}"
     if len(text) > LONGEST_NUMBER:

@@ -22,10 +22,8 @@ from hecasim.parallel.layout import Counts
 from hecasim.specs import PackageSpec
 from hecasim.topologies import Topology, topology_of
 from hecasim.trace.roles import check_roles
-from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, Task, Trace
+from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, STAGED, Task, Trace
 from hecasim.units import PS_PER_S
-
-STAGED = "staged.send"
 
 
 @dataclass
@@ -84,7 +82,7 @@ class Counter:
         self.ideal_memory = package.memory.is_ideal
         self.channel_rates = channel_rates(package, self.channels)
         self._collectives: dict[Any, TaskCount] = {}
-        self._ways_known: dict[bool, tuple[Counts, Counts]] = {}
+        self._ways_known: dict[bool, tuple[Counts, Counts, Counts]] = {}
         self._channel_of = np.array([port.channel for port in self.ports], dtype=np.int64)
         self._channel_ps = cache(self._time_at_channel)
 
@@ -151,25 +149,25 @@ class Counter:
         sizes = [task.bytes_at(tile) for tile in range(self.trace.tiles)]
         total, crossing, read = sum(sizes), 0, task.kind == DRAM_READ
         if not self.ideal_memory:
-            moved, (ways, users) = np.array(sizes, dtype=np.int64), self._ways(reads=read)
+            moved, (ways, users, away) = np.array(sizes, dtype=np.int64), self._ways(reads=read)
             np.add.at(links, ways, moved[users])
             np.add.at(channels, self._channel_of, moved)
             own[:] = [size and self._channel_ps(port.channel, size)
                       for port, size in zip(self.ports, sizes, strict=True)]  # fmt: skip
-            crossing = int(moved[np.unique(users)].sum())
+            crossing = int(moved[away].sum())
         return TaskCount(
             sram_bytes=total, link_bytes=links, channel_bytes=channels, own_ps=own, crossing_bytes=crossing,
             dram_read_bytes=total if read else 0, dram_write_bytes=0 if read else total,
         )  # fmt: skip
 
-    def _ways(self, *, reads: bool) -> tuple[Counts, Counts]:
-        """Links between the tiles and their ports, all ways one behind another, and whose way each is on."""
+    def _ways(self, *, reads: bool) -> tuple[Counts, Counts, Counts]:
+        """Links between tiles and their ports, all ways one behind another; whose way each is on; and who has a way."""
         if reads not in self._ways_known:
             ends = [(port.tile, tile) if reads else (tile, port.tile) for tile, port in enumerate(self.ports)]
             ways = [self.topology.route(*pair) for pair in ends]
             users = np.repeat(np.arange(len(ways), dtype=np.int64), [len(way) for way in ways])
             links = np.array([number for way in ways for number in way], dtype=np.int64)
-            self._ways_known[reads] = links, users
+            self._ways_known[reads] = links, users, np.unique(users)
         return self._ways_known[reads]
 
     def _multicast(self, task: Task) -> TaskCount:

@@ -16,6 +16,7 @@ from hecasim.errors import InfeasiblePlan
 from hecasim.experts import Site
 from hecasim.mapping.modules import Module
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
+from hecasim.units import mib
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,14 @@ class SramNeed:
     def parts(self) -> str:
         """What lies there, for people."""
         return (
-            f"{_mib(self.weights_bytes)} of weights, {_mib(self.gradient_bytes)} of one gradient, "
-            f"{self.tokens_ahead} + 1 times {_mib(self.tokens_bytes)} of tokens"
+            f"{mib(self.weights_bytes)} of weights, {mib(self.gradient_bytes)} of one gradient, "
+            f"{self.tokens_ahead} + 1 times {mib(self.tokens_bytes)} of tokens"
         )
 
     @property
     def note(self) -> str:
         """For the result: the SRAM figure is that of the fullest expert chiplet, as planned."""
-        needed = _mib(self.bytes_at(self.tokens_ahead))
+        needed = mib(self.bytes_at(self.tokens_ahead))
         return f"SRAM per die: {needed} at the fullest expert chiplet, as planned, not task by task ({self.parts})"
 
     @property
@@ -53,7 +54,7 @@ class SramNeed:
         needed = self.bytes_at(self.tokens_ahead)
         if self.room_bytes is None or needed <= self.room_bytes:
             return ()
-        needs = f"{_mib(needed)} needed ({self.parts}), {_mib(self.room_bytes)} present"
+        needs = f"{mib(needed)} needed ({self.parts}), {mib(self.room_bytes)} present"
         return (f"SRAM of an expert chiplet exceeded: {needs}",)
 
 
@@ -72,8 +73,8 @@ def root_remark(package: PackageSpec, plan: PlanSpec, roots: Sequence[Module]) -
     if room is None or weights + saved <= room:
         return None
     return (
-        f"SRAM of an attention chiplet exceeded: {_mib(weights + saved)} needed ({_mib(weights)} of weights and "
-        f"gradients of its fullest layer, {_mib(saved)} that a micro-batch saves), {_mib(room)} present; it would have "
+        f"SRAM of an attention chiplet exceeded: {mib(weights + saved)} needed ({mib(weights)} of weights and "
+        f"gradients of its fullest layer, {mib(saved)} that a micro-batch saves), {mib(room)} present; it would have "
         "to stream them, which is not modelled"
     )
 
@@ -98,12 +99,8 @@ def sram_need(package: PackageSpec, model: ModelSpec, plan: PlanSpec, site: Site
     need = SramNeed(weights, gradient, tokens, room, ahead)
     if need.remarks and plan.capacity == "refuse":
         raise InfeasiblePlan(
-            resource="SRAM of an expert chiplet", needed=_mib(need.bytes_at(ahead)), available=_mib(room or 0),
+            resource="SRAM of an expert chiplet", needed=mib(need.bytes_at(ahead)), available=mib(room or 0),
             levers=["plan.micro_batch (smaller)", "plan.tokens_ahead (fewer)", "package.chiplet.tiles (more)",
                     "plan.capacity=warn"],
         )  # fmt: skip
     return need
-
-
-def _mib(size_bytes: int) -> str:
-    return f"{size_bytes / 2**20:.1f} MiB"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from hecasim.mapping.sram import held_bytes
 from hecasim.trace.groups import members
-from hecasim.trace.identity import identity
+from hecasim.trace.identity import identity, options_of
 from hecasim.trace.lower import FAR_BODIES, Context, Fetch, Lowered, Lowering, Unit, in_order
 from hecasim.trace.passages import Passages
 from hecasim.trace.play import Order, Passage, Play, runs_of
@@ -232,9 +232,7 @@ def assemble(prepared: Prepared) -> Trace:
     groups = {name: members(group, prepared.axes) for name, group in assembly.lowering.groups.items()}
     return Trace(
         rows=dict(prepared.axes)["r"], columns=dict(prepared.axes)["c"], groups=groups,
-        options={"ring": plan.options.ring, "colours": plan.options.colours, "chunks": plan.options.chunks,
-                 "segment_bytes": plan.segment_bytes, "dram_map": plan.dram_map,
-                 "element_bytes": plan.bytes_per_element, "lead": plan.lead},
+        options={**options_of(plan), "lead": plan.lead},
         kinds=tuple(assembly.kinds), bodies=Order(tuple(assembly.passages), assembly.plays), about=_about(prepared),
     )  # fmt: skip
 

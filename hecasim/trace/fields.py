@@ -24,6 +24,7 @@ from hecasim.trace.task import (
     COMPUTE,
     DRAM_READ,
     DRAM_WRITE,
+    SENT,
     STREAMS,
     TOGETHER,
     After,
@@ -39,8 +40,8 @@ FARTHEST_BODY = 10**9
 LARGEST_FLOPS = 10**17
 """Of one task on one tile: a day of 1 TFLOP/s."""
 BUFFER_KINDS = tuple(POOLS)
-SEND, SENDS = "send", "point.send"
-"""A collective whose algorithm is the second is a task of the first kind in a file."""
+SEND = "send"
+"""The kind, in a file, of a collective whose algorithm is SENT."""
 KINDS = (COMPUTE, COLLECTIVE, SEND, DRAM_READ, DRAM_WRITE)
 OF_KIND = {
     "work": (COMPUTE,), "work_of": (COMPUTE,), "algorithm": (COLLECTIVE,), "size_bytes": (COLLECTIVE, SEND),
@@ -134,7 +135,7 @@ def task_fields(task: Task, block: str, phase: str) -> dict[str, Any]:
         value = getattr(task, name)
         if name not in given and value != home[name]:
             given[name] = write(value)
-    if task.algorithm == SENDS:
+    if task.algorithm == SENT:
         del given["algorithm"]
         given |= {"kind": SEND, "size_bytes": task.size_bytes}
     return shortened(given, task)
@@ -145,7 +146,7 @@ def read_task(line: Mapping[str, Any], kind: BodyKind, groups: Mapping[str, Any]
     read = checking.fields(keys(line, ALWAYS, (*READERS, TILE)), READERS)
     _check_kind(read["kind"], line)
     if read["kind"] == SEND:
-        read |= {"kind": COLLECTIVE, "algorithm": SENDS}
+        read |= {"kind": COLLECTIVE, "algorithm": SENT}
     home: dict[str, Any] = {"block": kind.block, "phase": kind.phase}
     task = Task(**(home | (expanded(read, line[TILE], tiles) if TILE in line else read)))
     for name, (offset, before) in ((f"after[{at}]", one) for at, one in enumerate(task.after)):

@@ -20,6 +20,7 @@ from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
 from hecasim.trace.grid_mixed_layer import GridLayer
 from hecasim.trace.mixed import dispatches_of, routing_notes, routings
 from hecasim.trace.prepare import check_grid
+from hecasim.units import mib
 
 MOST_DIES = 256
 """A table of all pairs of more dies does not fit the row of a trace file (`fields.LARGEST_TILES`)."""
@@ -152,25 +153,25 @@ def _room(
     for phase, size in held.items():
         if limit is not None and size > limit:
             remarks.append(
-                f"layer {phase}: {_mib(size)} of weights and gradients per die exceed the weight buffer of "
-                f"{_mib(limit)}; they are read again, and gradients added up in DRAM, for every micro-batch; that the "
+                f"layer {phase}: {mib(size)} of weights and gradients per die exceed the weight buffer of "
+                f"{mib(limit)}; they are read again, and gradients added up in DRAM, for every micro-batch; that the "
                 "modules stream them through the buffer is assumed"
             )
     if not resident["head", "backward"] and layers[0].micro_batches > 1:
-        remarks.append(f"head: weights of {_mib(head_parameters * element)} are treated likewise")
+        remarks.append(f"head: weights of {mib(head_parameters * element)} are treated likewise")
     saved = max(int(np.max(layer.saved_bytes(number))) for layer in layers for number in range(layer.micro_batches))
     room = sram.activations_bytes
     if room is not None and saved > room:
         if plan.capacity == "refuse":
             fewer = ["plan.micro_batch (smaller)"] if int(plan.micro_batch) > layers[0].dies else []
             raise InfeasiblePlan(
-                resource="activation SRAM per die, for what a micro-batch saves in a layer", needed=_mib(saved),
-                available=_mib(room),
+                resource="activation SRAM per die, for what a micro-batch saves in a layer", needed=mib(saved),
+                available=mib(room),
                 levers=[*fewer, "plan.sequence (shorter)", "package.chiplet.sram.activations",
                         "plan.expert_placement=balanced (a cooler hottest die)", "plan.capacity=warn"],
             )  # fmt: skip
         remarks.append(
-            f"activation SRAM exceeded: a micro-batch saves {_mib(saved)} in a layer, {_mib(room)} present; it would "
+            f"activation SRAM exceeded: a micro-batch saves {mib(saved)} in a layer, {mib(room)} present; it would "
             "have to stream in token tiles, which is not modelled"
         )
     most = max(held.values())
@@ -183,7 +184,3 @@ def _footprint(model: ModelSpec, plan: PlanSpec, layers: Sequence[GridLayer]) ->
     saved = sum(int(np.sum(layer.saved_bytes(number))) for layer in layers for number in range(micro_batches))
     boundary = plan.batch * plan.sequence * model.hidden * plan.bytes_per_element
     return footprint(model, plan, -(-(saved + boundary) // micro_batches), boundary if micro_batches > 1 else 0)
-
-
-def _mib(size_bytes: int) -> str:
-    return f"{size_bytes / 2**20:.1f} MiB"

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from hecasim.experts import Placement
 from hecasim.mapping import modules
-from hecasim.mapping.dispatch import Dispatch
+from hecasim.mapping.dispatch import Counts, Dispatch
 from hecasim.mapping.modules import Module
 from hecasim.specs import ModelSpec, PlanSpec
-from hecasim.trace.mixed import home_module
-
-Counts = np.ndarray[Any, np.dtype[np.int64]]
+from hecasim.trace.mixed import home_module, vectors_of
 
 
 class GridLayer:
@@ -40,8 +37,8 @@ class GridLayer:
                 self._count(found, members)
 
     def _count(self, found: Sequence[Dispatch], members: Sequence[Sequence[int]]) -> None:
-        per_chiplet, full = self.plan.dispatch_copies == "per_chiplet", self.plan.stash == "full"
-        vectors = np.array([one.copies if per_chiplet else one.assigned for one in found], dtype=np.int64)
+        full = self.plan.stash == "full"
+        vectors = np.array([vectors_of(one, self.plan) for one in found], dtype=np.int64)
         per_expert, arrived = np.sum([one.per_expert for one in found], axis=0), vectors.sum(axis=0)
         self.vectors.append(vectors)
         self.experts.append([

@@ -17,8 +17,9 @@ from hecasim.mapping.work import Work
 from hecasim.trace.grid_mixed import GridMixedStep
 from hecasim.trace.grid_mixed_layer import GridLayer
 from hecasim.trace.grid_mixed_weights import GridWeights
+from hecasim.trace.identity import options_of
 from hecasim.trace.mixed_writer import Writer
-from hecasim.trace.mixture import about_of, options_of
+from hecasim.trace.mixture import about_of
 from hecasim.trace.play import order_of
 from hecasim.trace.task import COLLECTIVE, DRAM_READ, DRAM_WRITE, Trace
 

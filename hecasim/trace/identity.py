@@ -12,6 +12,13 @@ from hecasim.specs.spec import Spec
 DIGEST_BYTES = 16
 
 
+def options_of(plan: PlanSpec) -> dict[str, Any]:
+    """What a replay must know of the plan."""
+    return {"ring": plan.options.ring, "colours": plan.options.colours, "chunks": plan.options.chunks,
+            "segment_bytes": plan.segment_bytes, "dram_map": plan.dram_map,
+            "element_bytes": plan.bytes_per_element}  # fmt: skip
+
+
 def spec_hash(spec: Spec) -> str:
     """The same for equal specs, whatever file they came from (blake2b of the resolved values)."""
     text = json.dumps(resolved(spec), sort_keys=True, separators=(",", ":"))

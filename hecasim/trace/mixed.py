@@ -88,11 +88,16 @@ class MixedStep:
 
     def vectors(self, found: Dispatch) -> Counts:
         """Vectors that go to every chiplet, and come home from it."""
-        return found.copies if self.plan.dispatch_copies == "per_chiplet" else found.assigned
+        return vectors_of(found, self.plan)
 
     def root_module(self, layer: int) -> Module:
         """What an attention chiplet does for its part of a micro-batch in one layer."""
         return home_module(self.model, self.plan, self.tree.attention, layer)
+
+
+def vectors_of(found: Dispatch, plan: PlanSpec) -> Counts:
+    """Vectors that go to every chiplet or die, and come home from it: one per copy, or one per assignment."""
+    return found.copies if plan.dispatch_copies == "per_chiplet" else found.assigned
 
 
 def home_module(model: ModelSpec, plan: PlanSpec, homes: int, layer: int) -> Module:
@@ -136,8 +141,7 @@ def prepare_mixed(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Mix
     loads = _chiplet_loads(profile, placement)
     by_class = _footprint(model, plan)
     dispatches = dispatches_of(kept, placement, tokens // plan.batch * micro_batch // tree.attention, tree.attention)
-    per_chiplet = plan.dispatch_copies == "per_chiplet"
-    fullest = max((_most_vectors(found, per_chiplet) for layer in dispatches for found in layer), default=0)
+    fullest = max((_most_vectors(found, plan) for layer in dispatches for found in layer), default=0)
     room = sram_need(package, model, plan, placement.site, fullest)
     step = MixedStep(package, model, plan, tree, kept, placement, loads, dispatches, room, by_class,
                      (*_remarks(package, by_class), *room.remarks),
@@ -154,10 +158,9 @@ def dispatches_of(kept: Kept, placement: Placement, tokens: int, roots: int) -> 
     return [[layer[at : at + roots] for at in range(0, len(layer), roots)] for layer in found]
 
 
-def _most_vectors(found: Sequence[Dispatch], per_chiplet: bool) -> int:
+def _most_vectors(found: Sequence[Dispatch], plan: PlanSpec) -> int:
     """At the busiest chiplet, from all attention chiplets."""
-    counts = [one.copies if per_chiplet else one.assigned for one in found]
-    return int(np.sum(counts, axis=0).max())
+    return int(np.sum([vectors_of(one, plan) for one in found], axis=0).max())
 
 
 def _tree(package: PackageSpec, model: ModelSpec, plan: PlanSpec) -> Tree:

@@ -12,7 +12,7 @@ from typing import Any
 
 from hecasim.mapping.work import Work
 from hecasim.trace.play import Body
-from hecasim.trace.task import COLLECTIVE, COMPUTE, After, BodyKind, Task
+from hecasim.trace.task import COLLECTIVE, COMPUTE, STAGED, After, BodyKind, Task
 
 Place = tuple[int, int]
 """A body and a task in it."""
@@ -67,7 +67,7 @@ class Writer:
         if table not in self.groups:
             named = {tile for pair in pairs for tile in pair}
             self.groups[table] = (*pairs, *((tile,) for tile in range(self.tiles) if tile not in named))
-        self.task(COLLECTIVE, role, label, after, chained=chained, group=table, algorithm="staged.send",
+        self.task(COLLECTIVE, role, label, after, chained=chained, group=table, algorithm=STAGED,
                   size_bytes=size)  # fmt: skip
 
     def task(self, kind: str, role: str, label: str, after: Sequence[str], *, chained: bool = True,

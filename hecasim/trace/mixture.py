@@ -16,9 +16,8 @@ from typing import Any
 
 from hecasim.mapping import modules
 from hecasim.mapping.work import Work
-from hecasim.specs import PlanSpec
 from hecasim.trace.grid_mixed import GridMixedStep
-from hecasim.trace.identity import identity
+from hecasim.trace.identity import identity, options_of
 from hecasim.trace.mixed import MixedStep
 from hecasim.trace.mixed_layer import Layer
 from hecasim.trace.mixed_weights import Weights
@@ -43,13 +42,6 @@ def assemble_mixed(step: MixedStep) -> Trace:
         rows=1, columns=step.tree.size, groups=writer.groups, options=options_of(plan),
         kinds=tuple(writer.kinds), bodies=order_of(writer.bodies), about=about_of(step, play.model_flops),
     )  # fmt: skip
-
-
-def options_of(plan: PlanSpec) -> dict[str, Any]:
-    """What a replay must know of the plan."""
-    return {"ring": plan.options.ring, "colours": plan.options.colours, "chunks": plan.options.chunks,
-            "segment_bytes": plan.segment_bytes, "dram_map": plan.dram_map,
-            "element_bytes": plan.bytes_per_element}  # fmt: skip
 
 
 def about_of(step: MixedStep | GridMixedStep, flops: int) -> dict[str, Any]:

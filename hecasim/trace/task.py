@@ -24,7 +24,8 @@ STREAMS = ("collective", "weights", "load", "store")
 PORT, PACKAGE = "port", "package"
 TOGETHER = (PORT, PACKAGE)
 """Tiles that begin a DRAM task when the last of them is ready."""
-MESSAGES = ("point.send", "staged.send")
+SENT, STAGED = "point.send", "staged.send"
+MESSAGES = (SENT, STAGED)
 """Collectives of two members, a source and a target."""
 
 

@@ -12,14 +12,11 @@ inside the first half of a picosecond never matters, so it may all happen after 
 from hecasim.sim.fast.agenda import ask_lane, at, take_first, withdraw
 from hecasim.sim.fast.ending import end_task
 from hecasim.sim.fast.jit import compiled
-from hecasim.sim.fast.lanes import release
+from hecasim.sim.fast.lanes import book, release
 from hecasim.sim.fast.rings import rehearse_ring
 from hecasim.sim.fast.stage import FOREVER, clear_lane, play
-from hecasim.sim.fast.tables import CLAIMED, LEAVES, PLAYED, REHEARSED, REPLAYED, WHAT_BITS, ZERO
+from hecasim.sim.fast.tables import CLAIMED, COUNTS, LEAVES, PLAYED, REHEARSED, REPLAYED, WHAT_BITS, ZERO
 from hecasim.sim.fast.times import EXCHANGING, end_activity
-
-COUNTS = 6
-"""Numbers kept per lane of an outcome: wait, busy, bytes, segments, when it falls free, when the last one starts."""
 
 
 @compiled
@@ -150,15 +147,11 @@ def members_leave(w, number):
 @compiled
 def give_back(w, number, schedule, outcome):
     """A claimed collective is over."""
-    free, results = w.clock[0].free, w.results
+    free = w.clock[0].free
     for place in range(schedule.lanes_end - schedule.lanes):
         lane = w.lanes[w.lists[schedule.lanes + place]]
         if free:
-            at_lane = outcome.lanes + COUNTS * place
-            lane.wait_ps += results[at_lane]
-            lane.busy_ps += results[at_lane + 1]
-            lane.bytes_carried += results[at_lane + 2]
-            lane.segments += results[at_lane + 3]
+            book(w, lane, outcome.lanes + COUNTS * place)
         elif lane.owner == number:
             release(w, lane)
 

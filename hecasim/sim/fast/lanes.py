@@ -11,6 +11,7 @@ from hecasim.sim.fast.jit import compiled
 from hecasim.sim.fast.tables import (
     ARRIVES,
     CLAIMED,
+    COUNTS,
     DISTURBED,
     LANDS,
     NONE,
@@ -89,15 +90,22 @@ def meet(w, lane):
 @compiled
 def release(w, lane):
     """All of a claimed collective's segments on this lane have started: they count, and it is nobody's any more."""
-    flight, results = w.flights[lane.owner], w.results
-    at_lane = w.outcomes[w.schedules[flight.schedule].outcome].lanes + 6 * lane.place
+    flight = w.flights[lane.owner]
+    at_lane = w.outcomes[w.schedules[flight.schedule].outcome].lanes + COUNTS * lane.place
     lane.owner = -1
+    book(w, lane, at_lane)
+    lane.free_at = flight.started_at + w.results[at_lane + 4]
+    lane.pointer = 0
+
+
+@compiled
+def book(w, lane, at_lane):
+    """What an outcome says of a lane is added to what it has carried."""
+    results = w.results
     lane.wait_ps += results[at_lane]
     lane.busy_ps += results[at_lane + 1]
     lane.bytes_carried += results[at_lane + 2]
     lane.segments += results[at_lane + 3]
-    lane.free_at = flight.started_at + results[at_lane + 4]
-    lane.pointer = 0
 
 
 @compiled

@@ -13,12 +13,9 @@ from hecasim.mapping.wiring import Wiring
 from hecasim.sim.fast.graphs import Graph, Graphs
 from hecasim.sim.fast.lists import Lists
 from hecasim.sim.fast.sizes import Sizes
-from hecasim.sim.fast.tables import GRAPH, RING
+from hecasim.sim.fast.tables import COUNTS, GRAPH, RING
 from hecasim.trace.task import Task, Trace
 from hecasim.units import PS_PER_S
-
-COUNTS = 6
-"""Numbers kept per lane of an outcome (see `claims`)."""
 
 
 class Schedules:

@@ -73,6 +73,8 @@ PATTERN = _record(
 MESSAGE = _record("source target step size extra_ps adds edge join")
 JOIN = _record("needs counter emits emits_end")
 OUTCOME = _record("known ends order lanes happenings")
+COUNTS = 6
+"""Numbers kept per lane of an outcome: wait, busy, bytes, segments, when it falls free, when the last one starts."""
 FORK = _record("tile fill member branches branches_end")
 TREE = _record("route share source")
 PORT = _record("tiles tiles_end")
