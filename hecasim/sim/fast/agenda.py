@@ -38,7 +38,7 @@ def at(w, time, what, argument):
 @compiled
 def new_instant(w, time):
     """A picosecond at which something is to happen, put into the heap."""
-    agenda, clock = w.agenda, w.clock[0]
+    clock = w.clock[0]
     number = clock.free_instant
     if number >= 0:
         clock.free_instant = w.instants[number].first
@@ -49,7 +49,7 @@ def new_instant(w, time):
     w.instants[number].first = NONE
     place = clock.agenda
     clock.agenda = place + 1
-    rise(agenda, place, time, number)
+    rise(w, place, time, number)
     return number
 
 
@@ -81,14 +81,15 @@ def forget_instant(w, place):
     if place < last:
         time, other = agenda[last].time, agenda[last].instant
         if place > 0 and agenda[(place - 1) >> 2].time > time:
-            rise(agenda, place, time, other)
+            rise(w, place, time, other)
         else:
-            sink(agenda, place, time, other, last)
+            sink(w, place, time, other, last)
 
 
 @compiled
-def rise(agenda, place, time, number):
+def rise(w, place, time, number):
     """Put an instant at *place* of the heap or above it."""
+    agenda = w.agenda
     while place > 0:
         above = (place - 1) >> 2
         if agenda[above].time <= time:
@@ -101,8 +102,9 @@ def rise(agenda, place, time, number):
 
 
 @compiled
-def sink(agenda, place, time, number, count):
+def sink(w, place, time, number, count):
     """Put an instant at *place* or below it, in a heap of *count*."""
+    agenda = w.agenda
     while True:
         first = 4 * place + 1
         if first >= count:

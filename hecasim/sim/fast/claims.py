@@ -75,7 +75,7 @@ def rehearse(r, schedule_number, schedule, outcome):
         results[at_lane + 5] = lane.started_at
     outcome.happenings = r.clock[0].happenings
     outcome.known = 1
-    sort_leavers(results, outcome.ends, outcome.order, schedule.members_end - schedule.members)
+    sort_leavers(r, outcome.ends, outcome.order, schedule.members_end - schedule.members)
 
 
 @compiled
@@ -92,36 +92,38 @@ def rehearse_all(r, schedule_number, schedule):
 
 
 @compiled
-def sort_leavers(results, ends, order, count):
+def sort_leavers(r, ends, order, count):
     """The members in the order in which they leave: a heap sort by (end, place)."""
+    results = r.results
     for place in range(count):
         results[order + place] = place
     for root in range(count // 2 - 1, -1, -1):
-        sift(results, ends, order, root, count)
+        sift(r, ends, order, root, count)
     for last in range(count - 1, 0, -1):
         results[order], results[order + last] = results[order + last], results[order]
-        sift(results, ends, order, ZERO, last)
+        sift(r, ends, order, ZERO, last)
 
 
 @compiled
-def sift(results, ends, order, root, count):
+def sift(r, ends, order, root, count):
     """Let a member sink to its place in a heap whose root leaves last."""
+    results = r.results
     while True:
         child = 2 * root + 1
         if child >= count:
             return
-        if child + 1 < count and leaves_later(results, ends, results[order + child + 1], results[order + child]):
+        if child + 1 < count and leaves_later(r, ends, results[order + child + 1], results[order + child]):
             child += 1
-        if not leaves_later(results, ends, results[order + child], results[order + root]):
+        if not leaves_later(r, ends, results[order + child], results[order + root]):
             return
         results[order + root], results[order + child] = results[order + child], results[order + root]
         root = child
 
 
 @compiled
-def leaves_later(results, ends, one, other):
+def leaves_later(r, ends, one, other):
     """Whether a member leaves after another one."""
-    first, second = results[ends + one], results[ends + other]
+    first, second = r.results[ends + one], r.results[ends + other]
     return first > second or (first == second and one > other)
 
 

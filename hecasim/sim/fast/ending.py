@@ -28,7 +28,7 @@ def let(w, row, before, body, number):
     now, causes = w.clock[0].now, w.causes
     if now == row.lowered_ps and not (
         later(body, number, row.body, row.number)
-        or (body == row.body and number == row.number and released(causes, before) > released(causes, row.before))
+        or (body == row.body and number == row.number and released(w, before) > released(w, row.before))
     ):
         return
     row.lowered_ps = now
@@ -40,9 +40,9 @@ def let(w, row, before, body, number):
 
 
 @compiled
-def released(causes, number):
+def released(w, number):
     """When the task of a cause was let; -1 for none."""
-    return causes[number].released_ps if number >= 0 else NONE
+    return w.causes[number].released_ps if number >= 0 else NONE
 
 
 @compiled

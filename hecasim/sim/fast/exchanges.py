@@ -1,14 +1,15 @@
 """Collectives in flight, message by message, as `hecasim.sim.exchange` defines them.
 
-A ring knows its messages by their step and sender; other patterns are graphs written out as tables: what each member
-sends at first, and what follows when a message, or the last of several awaited together, has arrived.
+A ring knows its messages by their step and sender, a chain by their step and edge; other patterns are graphs written
+out as tables: what each member sends at first, and what follows when a message, or the last of several awaited
+together, has arrived.
 """
 
 from hecasim.sim.fast.cores import make_ready, new_job
 from hecasim.sim.fast.ending import end_task
 from hecasim.sim.fast.jit import compiled
 from hecasim.sim.fast.lanes import send
-from hecasim.sim.fast.tables import PLAYED, REHEARSED, RING, TO_EXCHANGE, ZERO
+from hecasim.sim.fast.tables import CHAIN, GRAPH, PLAYED, REHEARSED, RING, TO_EXCHANGE, ZERO
 from hecasim.sim.fast.times import EXCHANGING, end_activity
 
 COLLECTIVE_STREAM = ZERO
@@ -52,38 +53,33 @@ def open_pattern(w, flight, row, pattern_number, position):
     """What a member sends as soon as it starts."""
     pattern, lists = w.patterns[pattern_number], w.lists
     if pattern.kind == RING:
-        send_ring(w, flight, row, pattern, pattern_number, position, ZERO)
+        send_message(w, flight, row, pattern, pattern_number, position)
         return
     for place in range(lists[pattern.opening + position], lists[pattern.opening + position + 1]):
         send_message(w, flight, row, pattern, pattern_number, lists[place])
 
 
 @compiled
-def send_ring(w, flight, row, pattern, pattern_number, position, step):
-    """A member's message of a step to the next one in the ring."""
-    lists, edge = w.lists, pattern.edges + 2 * position
-    extra = pattern.extra_ps if step < pattern.reduce_steps else ZERO
-    following = position + 1 if position + 1 < pattern.count else ZERO
-    send(
-        w, row, lists[edge], lists[edge + 1], pattern.size, COLLECTIVE_STREAM, TO_EXCHANGE, flight, pattern_number,
-        step * pattern.count + position, step, pattern.number * w.sizes[pattern.size].count,
-        name_of(w, pattern, position, following), extra,
-    )  # fmt: skip
-
-
-@compiled
 def send_message(w, flight, row, pattern, pattern_number, number):
-    """A message of a graph."""
-    message, lists = w.messages[pattern.messages + number], w.lists
-    size, extra = message.size, message.extra_ps
-    if size < 0:
-        size = pattern.size
-        extra = pattern.extra_ps if message.adds else ZERO
-    edge = pattern.edges + 2 * message.edge
+    """A member sends a message."""
+    source, target, step = ends_of(w, pattern, number)
+    size, edge, extra = pattern.size, source, ZERO
+    if pattern.kind == GRAPH:
+        message = w.messages[pattern.messages + number]
+        edge = message.edge
+        if message.size >= 0:
+            size, extra = message.size, message.extra_ps
+        elif message.adds:
+            extra = pattern.extra_ps
+    else:
+        if pattern.kind == CHAIN:
+            edge = source if source < target else pattern.count - 1 + target
+        if step < pattern.reduce_steps:
+            extra = pattern.extra_ps
+    way = pattern.edges + 2 * edge
     send(
-        w, row, lists[edge], lists[edge + 1], size, COLLECTIVE_STREAM, TO_EXCHANGE, flight, pattern_number,
-        number, message.step, pattern.number * w.sizes[size].count,
-        name_of(w, pattern, message.source, message.target), extra,
+        w, row, w.lists[way], w.lists[way + 1], size, COLLECTIVE_STREAM, TO_EXCHANGE, flight, pattern_number, number,
+        step, pattern.number * w.sizes[size].count, name_of(w, pattern, source, target), extra,
     )  # fmt: skip
 
 
@@ -100,6 +96,11 @@ def ends_of(w, pattern, number):
         step = number // pattern.count
         source = number - step * pattern.count
         return source, (source + 1 if source + 1 < pattern.count else ZERO), step
+    if pattern.kind == CHAIN:
+        up = pattern.count - 1
+        step = number // (2 * up)
+        edge = number - step * 2 * up
+        return (edge, edge + 1, step) if edge < up else (edge - up + 1, edge - up, step)
     message = w.messages[pattern.messages + number]
     return message.source, message.target, message.step
 
@@ -145,15 +146,15 @@ def hear(w, flight, row, pattern, pattern_number, number, tile):
 @compiled
 def adds(w, pattern, number):
     """Whether a message brings a partial sum."""
-    if pattern.kind == RING:
-        return number < pattern.reduce_steps * pattern.count
+    if pattern.kind != GRAPH:
+        return ends_of(w, pattern, number)[2] < pattern.reduce_steps
     return w.messages[pattern.messages + number].adds != 0
 
 
 @compiled
 def size_of(w, pattern, number):
     """The size of a message, by number."""
-    if pattern.kind == RING:
+    if pattern.kind != GRAPH:
         return pattern.size
     size = w.messages[pattern.messages + number].size
     return size if size >= 0 else pattern.size
@@ -168,7 +169,10 @@ def answer(w, flight, row, pattern, pattern_number, number):
             position = number - step * pattern.count + 1
             if position == pattern.count:
                 position = ZERO
-            send_ring(w, flight, row, pattern, pattern_number, position, step + 1)
+            send_message(w, flight, row, pattern, pattern_number, (step + 1) * pattern.count + position)
+        return
+    if pattern.kind == CHAIN:
+        pass_along(w, flight, row, pattern, pattern_number, number)
         return
     join = w.joins[pattern.joins + w.messages[pattern.messages + number].join]
     if join.needs > 1:
@@ -180,6 +184,28 @@ def answer(w, flight, row, pattern, pattern_number, number):
         w.counters[slot, counter] = 0
     for place in range(join.emits, join.emits_end):
         send_message(w, flight, row, pattern, pattern_number, w.lists[place])
+
+
+@compiled
+def pass_along(w, flight, row, pattern, pattern_number, number):
+    """A chunk goes on along the chain; the last one of a broadcast lets the root of the round after the next begin."""
+    source, target, step = ends_of(w, pattern, number)
+    up, roots, turn = pattern.count - 1, pattern.roots, step // pattern.chunks
+    if pattern.reduce_steps and w.lists[roots + turn] == target:
+        return
+    if source < target < up:
+        send_message(w, flight, row, pattern, pattern_number, number + 1)
+    elif source > target > 0:
+        send_message(w, flight, row, pattern, pattern_number, number - 1)
+    following = turn + 2
+    if pattern.reduce_steps or (step + 1) % pattern.chunks or following >= pattern.rounds:
+        return
+    if w.lists[roots + following] == target:
+        for later in range(following * pattern.chunks, (following + 1) * pattern.chunks):
+            if target < up:
+                send_message(w, flight, row, pattern, pattern_number, later * 2 * up + target)
+            if target > 0:
+                send_message(w, flight, row, pattern, pattern_number, later * 2 * up + up + target - 1)
 
 
 @compiled

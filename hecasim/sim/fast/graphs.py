@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from hecasim.collectives import BroadcastRounds, Direct, Pattern, ReduceRounds, Send
+from hecasim.collectives import Direct, Pattern, Send
 from hecasim.sim.fast.lists import Lists
 
 NOTHING = (-1, -1)
@@ -49,8 +49,6 @@ class Graphs:
 
 def _shape(pattern: Pattern) -> Any:
     """What equal graphs have in common."""
-    if isinstance(pattern, BroadcastRounds | ReduceRounds):
-        return type(pattern), len(pattern.members), pattern.roots, pattern.chunks
     if isinstance(pattern, Direct):
         return type(pattern), len(pattern.members)
     return id(pattern), pattern  # it is kept alive, so that no other has its id

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from hecasim.sim.fast import tables
 from hecasim.sim.fast.lists import Numbers
-from hecasim.sim.fast.tables import FIXED, OWN, SHARED, make_world
+from hecasim.sim.fast.tables import OWN
+from hecasim.sim.fast.world import World
 from hecasim.sim.fast.writing import BUFFERS, Tables
 from hecasim.trace.log import Log
 
@@ -133,15 +134,13 @@ class Memory:
 
     def _tie(self) -> None:
         """Make the worlds of these arrays: the package and the stage."""
-        own = {name: self.arrays[name] for name in OWN}
-        shared = [self.arrays[name] for name in (*SHARED, *FIXED)]
-        self.package = make_world(*shared, *own.values())
-        stage = {name: np.copy(array) for name, array in own.items() if name not in AGENDA} | self.of_stage
+        self.package = World(self.arrays)
+        stage = {name: np.copy(self.arrays[name]) for name in OWN if name not in AGENDA} | self.of_stage
         for name in (*AGENDA, "lanes_asked", "cores_asked", "now", "happenings"):
             stage["clock"][name] = 0
         stage["clock"]["free_instant"] = stage["clock"]["free_event"] = stage["recent"][:] = -1
         stage["lanes"]["owner"] = -1
-        self.rehearsal = make_world(*shared, *(stage[name] for name in OWN))
+        self.rehearsal = World(self.arrays | stage)
 
     # --- what grows -------------------------------------------------------------------------------------------
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from hecasim.collectives import COLLECTIVES, Pattern, RingPass, Stage, bytes_sent
+from hecasim.collectives import COLLECTIVES, BroadcastRounds, Pattern, ReduceRounds, RingPass, Stage, bytes_sent
 from hecasim.mapping.wiring import Wiring
+from hecasim.sim.fast.chains import Chains, Rounds, edges_of
 from hecasim.sim.fast.graphs import Graph, Graphs
 from hecasim.sim.fast.lists import Lists
 from hecasim.sim.fast.sizes import Sizes
-from hecasim.sim.fast.tables import COUNTS, GRAPH, RING
+from hecasim.sim.fast.tables import CHAIN, COUNTS, GRAPH, RING
 from hecasim.trace.task import Task, Trace
 from hecasim.units import PS_PER_S
 
@@ -23,7 +24,7 @@ class Schedules:
 
     def __init__(self, trace: Trace, options: Mapping[str, Any], wiring: Wiring, lists: Lists, sizes: Sizes) -> None:
         self.trace, self.options, self.wiring, self.lists, self.sizes = trace, options, wiring, lists, sizes
-        self.graphs = Graphs(lists)
+        self.graphs, self.chains = Graphs(lists), Chains(lists)
         self.schedules: list[tuple[int, ...]] = []
         self.stages: list[tuple[int, ...]] = []
         self.patterns: list[tuple[int, ...]] = []
@@ -85,44 +86,51 @@ class Schedules:
         self, pattern: Pattern, stage: int, number: int, sum_rate: int | None, routes: list[list[tuple[int, ...]]],
         shape: list[Any],
     ) -> None:  # fmt: skip
-        count = len(pattern.members)
-        members = self.lists.once(pattern.members)
-        sums = int(self.vector_sums)
         if isinstance(pattern, RingPass):
-            edges: tuple[tuple[int, int], ...] = tuple((at, (at + 1) % count) for at in range(count))
-            size, extra = self.sizes.of(pattern.chunk_bytes), 0
-            if sum_rate is not None and pattern.reduce_steps:
-                extra = -(-pattern.chunk_bytes * PS_PER_S // sum_rate)
-            steps = (pattern.steps, pattern.reduce_steps)
-            row: tuple[int, ...] = (RING, number, stage, members, count, size, extra, *steps, int(sums), 0, 0, 0, 0)
-            shape.append((row[:3], row[4:]))
-            self.edges += count * self.sizes.cuts(size)
+            count = len(pattern.members)
+            edges: Sequence[tuple[int, int]] = tuple((at, (at + 1) % count) for at in range(count))
+            row = self._ring(pattern, sum_rate)
+        elif isinstance(pattern, BroadcastRounds | ReduceRounds):
+            edges, row = edges_of(len(pattern.members)), self._chain(pattern, sum_rate)
         else:
             graph = self.graphs.of(pattern)
-            row = self._graph(pattern, graph, stage, number, members, sum_rate)
-            edges = graph.edges
-            shape.append((row[:3], row[4:-1], sum_rate))
+            edges, row = graph.edges, self._graph(pattern, graph, sum_rate)
+        shape.append((stage, number, row._replace(counters=0), sum_rate))
         ways = [self.wiring.route(pattern.members[source], pattern.members[target]) for source, target in edges]
         routes.append(ways)
         at_edges = self.lists.add([number for way in ways for number in (self.lists.once(way), len(way))])
-        kind, number, stage, members, count, *rest = row
-        self.patterns.append((kind, number, stage, members, count, at_edges, *rest))
+        kind, count, *rest = row
+        self.patterns.append((kind, number, stage, self.lists.once(pattern.members), count, at_edges, *rest))
 
-    def _graph(
-        self, pattern: Pattern, graph: Graph, stage: int, number: int, members: int, sum_rate: int | None
-    ) -> tuple[int, ...]:
+    def _ring(self, pattern: RingPass, sum_rate: int | None) -> _Row:
+        count, size = len(pattern.members), self.sizes.of(pattern.chunk_bytes)
+        self.edges += count * self.sizes.cuts(size)
+        return _Row(
+            RING, count, size, _sum_ps(pattern.chunk_bytes, sum_rate) if pattern.reduce_steps else 0, pattern.steps,
+            pattern.reduce_steps, int(self.vector_sums),
+        )  # fmt: skip
+
+    def _chain(self, pattern: Rounds, sum_rate: int | None) -> _Row:
+        chain, size = self.chains.of(pattern), self.sizes.of(pattern.chunk_bytes)
+        adds = pattern.reduces(0)
+        self.edges += sum(map(pattern.sent, range(len(pattern.members)))) * self.sizes.cuts(size)
+        return _Row(
+            CHAIN, len(pattern.members), size, _sum_ps(pattern.chunk_bytes, sum_rate) if adds else 0, pattern.steps,
+            pattern.steps if adds else 0, int(self.vector_sums), opening=chain.opening, roots=chain.roots,
+            rounds=len(pattern.roots), chunks=pattern.chunks,
+        )  # fmt: skip
+
+    def _graph(self, pattern: Pattern, graph: Graph, sum_rate: int | None) -> _Row:
         size, extra = -1, 0
         if graph.size_bytes is not None:
-            size = self.sizes.of(graph.size_bytes)
-            if sum_rate is not None:
-                extra = -(-graph.size_bytes * PS_PER_S // sum_rate)
+            size, extra = self.sizes.of(graph.size_bytes), _sum_ps(graph.size_bytes, sum_rate)
             self.edges += sum(map(pattern.sent, range(len(pattern.members)))) * self.sizes.cuts(size)
         else:
             self._write_sizes(graph, sum_rate)
         counters, self.counters = self.counters, self.counters + graph.counters
-        return (
-            GRAPH, number, stage, members, len(pattern.members), size, extra, 0, 0, int(self.vector_sums),
-            graph.opening, graph.messages, graph.joins, counters,
+        return _Row(
+            GRAPH, len(pattern.members), size, extra, 0, 0, int(self.vector_sums), graph.opening, graph.messages,
+            graph.joins, counters,
         )  # fmt: skip
 
     def _write_sizes(self, graph: Graph, sum_rate: int | None) -> None:
@@ -131,7 +139,7 @@ class Schedules:
             source, target, step, size_bytes, _, adds, edge, join = self.graphs.messages[place]
             size = self.sizes.of(size_bytes)
             self.edges += self.sizes.cuts(size)
-            extra = -(-size_bytes * PS_PER_S // sum_rate) if sum_rate is not None and adds else 0
+            extra = _sum_ps(size_bytes, sum_rate) if adds else 0
             self.graphs.messages[place] = (source, target, step, size, extra, adds, edge, join)
 
     def _outcome_of(self, members: int, shape: list[Any], routes: list[list[tuple[int, ...]]]) -> tuple[list[int], int]:
@@ -150,6 +158,30 @@ class Schedules:
             self.outcomes.append((members, len(lanes), self.results))
             self.results += 2 * members + COUNTS * len(lanes)
         return lanes.tolist(), self._outcome[key]
+
+
+class _Row(NamedTuple):
+    """A pattern as `tables.PATTERN` has it, but for its place in the trace."""
+
+    kind: int
+    members: int
+    size: int
+    extra_ps: int
+    steps: int
+    reduce_steps: int
+    sums: int
+    opening: int = 0
+    messages: int = 0
+    joins: int = 0
+    counters: int = 0
+    roots: int = 0
+    rounds: int = 0
+    chunks: int = 0
+
+
+def _sum_ps(size_bytes: int, sum_rate: int | None) -> int:
+    """How long a message that brings a partial sum keeps its receiver from answering."""
+    return 0 if sum_rate is None else -(-size_bytes * PS_PER_S // sum_rate)
 
 
 def _key(task: Task) -> Any:

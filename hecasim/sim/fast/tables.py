@@ -9,14 +9,9 @@ Rows of tasks in flight: row = (slot + 1) * tasks per body + task; the rows befo
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-from numba.core import types
-from numba.experimental import structref
-
-from hecasim.sim.fast.jit import entry
 
 STREAMS = 5
 """Of traffic on a lane: those of `hecasim.trace.task.STREAMS`, and the core's own at a shared port."""
@@ -38,7 +33,7 @@ TO_EXCHANGE, TO_TILE, TO_MEMBER, TO_CORE = _numbers(4)
 """Who hears that a segment has landed."""
 GATHERING, CLAIMED, DISTURBED, PLAYED, REHEARSED, REPLAYED = _numbers(6)
 """How a collective in flight goes on: its members gather, it is claimed, played, or played on the stage."""
-RING, GRAPH = _numbers(2)
+RING, CHAIN, GRAPH = _numbers(3)
 """Kinds of pattern."""
 FINISHED, ISSUE, BOUNDARY, DRAIN = _numbers(4)
 """Why the loop returns."""
@@ -69,6 +64,7 @@ SCHEDULE = _record("task members members_end stages stages_end lanes lanes_end o
 STAGE = _record("patterns patterns_end parts owed")
 PATTERN = _record(
     "kind number stage members count edges size extra_ps steps reduce_steps sums opening messages joins counters"
+    " roots rounds chunks"
 )
 MESSAGE = _record("source target step size extra_ps adds edge join")
 JOIN = _record("needs counter emits emits_end")
@@ -106,62 +102,32 @@ RUN = _record(
     " per_body groups short"
 )
 
-SHARED = (
-    "run", "segments", "flights", "slots", "rows", "waits", "done", "started", "stage", "owed", "counters", "tiles",
-    "levels", "peaks", "crests", "spent", "hidden", "causes", "jobs", "entrants", "outsiders", "starts", "notes",
-    "spans", "parkings", "parked", "ready", "led", "outcomes", "results", "disturbed", "entering",
-)  # fmt: skip
+WHOLE, HALF, BYTE = np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.uint8)
+Field = tuple[np.dtype[Any], int]
+"""What a table's entries are, and in how many dimensions they stand."""
+
+SHARED: dict[str, Field] = {
+    "run": (RUN, 1), "segments": (SEGMENT, 1), "flights": (FLIGHT, 1), "slots": (SLOT, 1), "rows": (ROW, 1),
+    "waits": (HALF, 2), "done": (BYTE, 2), "started": (WHOLE, 2), "stage": (HALF, 2), "owed": (HALF, 2),
+    "counters": (HALF, 2), "tiles": (TILE, 1), "levels": (WHOLE, 2), "peaks": (WHOLE, 2), "crests": (WHOLE, 2),
+    "spent": (WHOLE, 3), "hidden": (WHOLE, 3), "causes": (CAUSE, 1), "jobs": (JOB, 1), "entrants": (ENTRANT, 1),
+    "outsiders": (OUTSIDE, 1), "starts": (START, 1), "notes": (NOTE, 1), "spans": (SPAN, 1), "parkings": (PARKED, 1),
+    "parked": (WHOLE, 2), "ready": (HALF, 2), "led": (WHOLE, 1), "outcomes": (OUTCOME, 1), "results": (WHOLE, 1),
+    "disturbed": (WHOLE, 1), "entering": (WHOLE, 1),
+}  # fmt: skip
 """What changes, and both worlds see."""
-FIXED = (
-    "lists", "tasks", "kinds", "sizes", "cut_bytes", "holds", "amounts", "group_of", "position_of", "groups",
-    "schedules", "stages", "patterns", "messages", "joins", "forks", "trees", "ports", "port_of", "party", "ways",
-    "rooms", "pools", "shown", "sum_costs",
-)  # fmt: skip
+FIXED: dict[str, Field] = {
+    "lists": (WHOLE, 1), "tasks": (TASK, 1), "kinds": (KIND, 1), "sizes": (SIZE, 1), "cut_bytes": (WHOLE, 1),
+    "holds": (WHOLE, 2), "amounts": (WHOLE, 2), "group_of": (WHOLE, 2), "position_of": (WHOLE, 2),
+    "groups": (GROUP, 1), "schedules": (SCHEDULE, 1), "stages": (STAGE, 1), "patterns": (PATTERN, 1),
+    "messages": (MESSAGE, 1), "joins": (JOIN, 1), "forks": (FORK, 1), "trees": (TREE, 1), "ports": (PORT, 1),
+    "port_of": (WHOLE, 1), "party": (WHOLE, 2), "ways": (WHOLE, 2), "rooms": (WHOLE, 1), "pools": (WHOLE, 1),
+    "shown": (WHOLE, 1), "sum_costs": (WHOLE, 2),
+}  # fmt: skip
 """What never changes."""
-OWN = ("clock", "lanes", "queues", "agenda", "instants", "events", "recent", "lanes_asked", "cores_asked")
+OWN: dict[str, Field] = {
+    "clock": (CLOCK, 1), "lanes": (LANE, 1), "queues": (WHOLE, 3), "agenda": (HEAPED, 1), "instants": (INSTANT, 1),
+    "events": (EVENT, 1), "recent": (WHOLE, 1), "lanes_asked": (WHOLE, 1), "cores_asked": (WHOLE, 1),
+}  # fmt: skip
 """What each world has for itself."""
-FIELDS = (*SHARED, *FIXED, *OWN)
-
-
-@structref.register
-class WorldType(types.StructRef):
-    """numba's type of a World.
-
-    Its name, which says all records of all fields, is cut down to a digest: numba reads it all the time (measured: two
-    thirds of the time to compile).
-    """
-
-    def __init__(self, fields: Any) -> None:
-        super().__init__(fields)
-        self.name = f"World {blake2b(self.name.encode(), digest_size=8).hexdigest()}"
-
-    def preprocess_fields(self, fields: Any) -> Any:
-        """Fields of plain array types."""
-        return tuple((name, types.unliteral(kind)) for name, kind in fields)
-
-
-class World(structref.StructRefProxy):
-    """A handle to all tables of a run; Python reads and writes the arrays it was made of."""
-
-
-structref.define_proxy(World, WorldType, list(FIELDS))
-
-
-@entry
-def make_world(
-    run, segments, flights, slots, rows, waits, done, started, stage, owed, counters, tiles, levels, peaks, crests,
-    spent, hidden, causes, jobs, entrants, outsiders, starts, notes, spans, parkings, parked, ready, led, outcomes,
-    results, disturbed, entering, lists, tasks, kinds, sizes, cut_bytes, holds, amounts, group_of, position_of,
-    groups, schedules, stages, patterns, messages, joins, forks, trees, ports, port_of, party, ways, rooms, pools,
-    shown, sum_costs, clock, lanes, queues, agenda, instants, events, recent,
-    lanes_asked, cores_asked,
-):  # fmt: skip
-    """The world of these arrays."""
-    return World(
-        run, segments, flights, slots, rows, waits, done, started, stage, owed, counters, tiles, levels, peaks,
-        crests, spent, hidden, causes, jobs, entrants, outsiders, starts, notes, spans, parkings, parked, ready, led,
-        outcomes, results, disturbed, entering, lists, tasks, kinds, sizes, cut_bytes, holds, amounts, group_of,
-        position_of, groups, schedules, stages, patterns, messages, joins, forks, trees, ports, port_of, party, ways,
-        rooms, pools, shown, sum_costs, clock, lanes, queues, agenda, instants, events, recent,
-    lanes_asked, cores_asked,
-    )  # fmt: skip
+FIELDS = SHARED | FIXED | OWN
