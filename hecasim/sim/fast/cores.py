@@ -114,9 +114,8 @@ def feed(w, tile_number, job, now):
         segment.stream = STREAMS - 1
         segment.held_ps = 0
         segment.extra_ps = 0
-        segment.hears = TO_CORE
         segment.owner = tile_number
-        segment.pattern = -1
+        segment.pattern = TO_CORE
         segment.note = 0
         segment.row = job.row
         segment.step = 0

@@ -9,7 +9,7 @@ from hecasim.sim.fast.cores import make_ready, new_job
 from hecasim.sim.fast.ending import end_task
 from hecasim.sim.fast.jit import compiled
 from hecasim.sim.fast.lanes import send
-from hecasim.sim.fast.tables import CHAIN, GRAPH, PLAYED, REHEARSED, RING, TO_EXCHANGE, ZERO
+from hecasim.sim.fast.tables import CHAIN, GRAPH, PLAYED, REHEARSED, RING, ZERO
 from hecasim.sim.fast.times import EXCHANGING, end_activity
 
 COLLECTIVE_STREAM = ZERO
@@ -78,8 +78,8 @@ def send_message(w, flight, row, pattern, pattern_number, number):
             extra = pattern.extra_ps
     way = pattern.edges + 2 * edge
     send(
-        w, row, w.lists[way], w.lists[way + 1], size, COLLECTIVE_STREAM, TO_EXCHANGE, flight, pattern_number, number,
-        step, pattern.number * w.sizes[size].count, name_of(w, pattern, source, target), extra,
+        w, row, w.lists[way], w.lists[way + 1], size, COLLECTIVE_STREAM, flight, pattern_number, number, step,
+        pattern.number * w.sizes[size].count, name_of(w, pattern, source, target), extra,
     )  # fmt: skip
 
 

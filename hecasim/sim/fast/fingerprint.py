@@ -69,7 +69,7 @@ def segment_name(w, mixed, number, base, factor):
     mixed = stir(mixed, segment.step << 32 ^ segment.number, factor)
     mixed = stir(mixed, segment.source << 20 ^ segment.hop, factor)
     mixed = stir(mixed, segment.route << 8 ^ segment.stream, factor)
-    mixed = stir(mixed, segment.cut << 4 ^ segment.hears, factor)
+    mixed = stir(mixed, segment.cut, factor)
     mixed = stir(mixed, segment.held_ps, factor)
     mixed = stir(mixed, segment.extra_ps, factor)
     mixed = stir(mixed, segment.pattern, factor)

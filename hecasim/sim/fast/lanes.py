@@ -18,7 +18,6 @@ from hecasim.sim.fast.tables import (
     REACHES,
     ROUSES,
     STREAMS,
-    TO_MEMBER,
     TO_TILE,
 )
 
@@ -244,7 +243,7 @@ def start(w, lane, number, now):
 
 
 @compiled
-def send(w, row, route, stops, size, stream, hears, owner, pattern, note, step, first_number, source, extra_ps):
+def send(w, row, route, stops, size, stream, owner, pattern, note, step, first_number, source, extra_ps):
     """A message, cut into segments that all ask for the first stop; the last one brings the *note* and the *extra_ps*.
 
     Those of a tile's own DRAM task all bring the note.
@@ -261,10 +260,9 @@ def send(w, row, route, stops, size, stream, hears, owner, pattern, note, step, 
         segment.stream = stream
         segment.held_ps = 0
         segment.extra_ps = extra_ps if last else 0
-        segment.hears = hears
         segment.owner = owner
         segment.pattern = pattern
-        segment.note = note if last or hears == TO_TILE else NONE
+        segment.note = note if last or pattern == TO_TILE else NONE
         segment.row = row
         segment.step = step
         segment.number = first_number + place
@@ -296,7 +294,6 @@ def copy(w, number, route, stops, note):
     segment.route = route
     segment.stops = stops
     segment.hop = 0
-    segment.hears = TO_MEMBER
     segment.note = note
     segment.step += 1
     segment.extra_ps = 0

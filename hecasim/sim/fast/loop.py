@@ -26,7 +26,6 @@ from hecasim.sim.fast.tables import (
     REACHES,
     ROUSES,
     TO_CORE,
-    TO_EXCHANGE,
     WHAT_BITS,
 )
 from hecasim.sim.fast.times import COMPUTING, end_activity
@@ -110,12 +109,12 @@ def happen(w, entry):
 def landed(w, number):
     """A segment is at the end of its route."""
     segment = w.segments[number]
-    hears, owner, note, pattern = segment.hears, segment.owner, segment.note, segment.pattern
+    owner, note, pattern = segment.owner, segment.note, segment.pattern
     free_segment(w, number)
-    if hears == TO_EXCHANGE:
+    if pattern >= 0:
         if note >= 0:
             landed_message(w, owner, pattern, note)
-    elif hears == TO_CORE:
+    elif pattern == TO_CORE:
         job_ended(w, owner, fed(w, owner))
     else:
         arrived(w, owner, note)

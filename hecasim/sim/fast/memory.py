@@ -75,11 +75,11 @@ class Memory:
 
     def _make_rows(self, slots: int) -> None:
         for name, (kind, shape) in self._row_shapes(slots).items():
-            self.arrays[name] = np.empty(shape, dtype=kind)
+            self.arrays[name] = aligned(shape, kind)
         for name in ("slots", "rows", "flights", "waits", "done", "started", "stage", "owed", "ready", "counters"):
             self.arrays[name][...] = np.zeros((), dtype=self.arrays[name].dtype)
         self.arrays["parked"][...] = -1
-        self.of_stage = {name: np.empty_like(self.arrays[name]) for name in AGENDA}
+        self.of_stage = {name: aligned(self.arrays[name].shape, self.arrays[name].dtype) for name in AGENDA}
 
     def _make_tiles(self) -> None:
         tiles, kinds = self.tile_count, len(BUFFERS)
@@ -97,7 +97,8 @@ class Memory:
 
     def _make_lanes(self, *, contention: bool) -> None:
         specs, rate_of = self.fixed.wiring.lanes, self.fixed.sizes.rate_of
-        lanes = np.zeros(max(1, len(specs)), dtype=tables.LANE)
+        lanes = aligned((max(1, len(specs)),), tables.LANE)
+        lanes[...] = np.zeros((), tables.LANE)
         for number, spec in enumerate(specs):
             lanes[number]["rate"], lanes[number]["latency_ps"] = rate_of[spec.bytes_per_s], max(1, spec.latency_ps)
         lanes["arrivals"] = lanes["owner"] = -1
@@ -135,7 +136,7 @@ class Memory:
     def _tie(self) -> None:
         """Make the worlds of these arrays: the package and the stage."""
         self.package = World(self.arrays)
-        stage = {name: np.copy(self.arrays[name]) for name in OWN if name not in AGENDA} | self.of_stage
+        stage = {name: _copy(self.arrays[name]) for name in OWN if name not in AGENDA} | self.of_stage
         for name in (*AGENDA, "lanes_asked", "cores_asked", "now", "happenings"):
             stage["clock"][name] = 0
         stage["clock"]["free_instant"] = stage["clock"]["free_event"] = stage["recent"][:] = -1
@@ -189,6 +190,24 @@ KEPT_UP_TO = {
     "starts": "starts", "disturbed": "disturbed",
 }  # fmt: skip
 """Tables of which only so many records, by the name of their count, have been used."""
+
+
+LINE_BYTES = 64
+"""What a processor fetches at once: records of so many bytes should not lie across two of them."""
+
+
+def aligned(shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
+    """An array as `numpy.empty` makes it, which begins at a line."""
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    room = np.empty(size + LINE_BYTES, np.uint8)
+    begins = -room.ctypes.data % LINE_BYTES
+    return room[begins : begins + size].view(kind).reshape(shape)
+
+
+def _copy(array: NDArray[Any]) -> NDArray[Any]:
+    found = aligned(array.shape, array.dtype)
+    found[...] = array
+    return found
 
 
 def _power_of_two(least: int) -> int:

@@ -143,7 +143,7 @@ def move_tile(w, row, task, tile):
     way = 0 if task.kind == READ else 2
     w.owed[row, tile] = w.sizes[size].count
     send(
-        w, row, w.ways[tile, way], w.ways[tile, way + 1], size, task.stream, TO_TILE, row, NONE, tile, ZERO, ZERO,
+        w, row, w.ways[tile, way], w.ways[tile, way + 1], size, task.stream, row, TO_TILE, tile, ZERO, ZERO,
         tile, ZERO,
     )  # fmt: skip
 
@@ -170,7 +170,7 @@ def join_multicast(w, row, task, tile):
     for number in range(first, end):
         tree = w.trees[number]
         send(
-            w, row, tree.route, TREE_STOPS, tree.share, task.stream, TO_MEMBER, row, NONE, NONE, ZERO, ZERO,
+            w, row, tree.route, TREE_STOPS, tree.share, task.stream, row, TO_MEMBER, NONE, ZERO, ZERO,
             tree.source, ZERO,
         )  # fmt: skip
 

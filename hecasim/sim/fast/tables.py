@@ -29,8 +29,8 @@ ARRIVES, LANDS, ROUSES, COMPUTED, REACHES, LEAVES = _numbers(6)
 WHAT_BITS = 3
 COMPUTE, COLLECTIVE, READ, WRITE = _numbers(4)
 """Kinds of task, as in `hecasim.trace.task`."""
-TO_EXCHANGE, TO_TILE, TO_MEMBER, TO_CORE = _numbers(4)
-"""Who hears that a segment has landed."""
+TO_TILE, TO_MEMBER, TO_CORE = (np.int64(-number) for number in range(1, 4))
+"""Who hears that a segment has landed, in place of the pattern that others belong to."""
 GATHERING, CLAIMED, DISTURBED, PLAYED, REHEARSED, REPLAYED = _numbers(6)
 """How a collective in flight goes on: its members gather, it is claimed, played, or played on the stage."""
 RING, CHAIN, GRAPH = _numbers(3)
@@ -44,11 +44,12 @@ def _record(names: str) -> np.dtype[Any]:
 
 
 LANE = _record(
-    "free_at owner owned_until waiting arrivals asking alarmed pointer rate latency_ps busy_ps bytes_carried wait_ps"
-    " segments started_at place"
+    "owner arrivals asking waiting free_at alarmed rate pointer"
+    " latency_ps wait_ps busy_ps bytes_carried segments started_at owned_until place"
 )
+"""What is read and written together stands within 64 bytes, which a processor fetches at once; likewise below."""
 SEGMENT = _record(
-    "route stops hop cut stream held_ps extra_ps asked_ps following hears owner pattern note row step number source"
+    "route hop following asked_ps cut stream stops held_ps extra_ps owner pattern note row step number source"
 )
 FLIGHT = _record("row schedule joined mode started_at leaver")
 SLOT = _record("index kind first_micro tasks_left leading alive led_ps led_number led_cause")
