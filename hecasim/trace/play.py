@@ -144,6 +144,18 @@ class Order(Sequence[Body]):
             return Repetition(times, layers, micro_batches)
         return Repetition(min(times, max(0, self._last_alike(begin) - second) // period), 0, 0)
 
+    def again(self, first: int, second: int, length: int, under_way: int) -> Repetition | None:
+        """How much further on the bodies from *second* on are that are alike *length* bodies from *first* on.
+
+        None where layers or micro-batches do not go on evenly, or there are not so many alike (see `repeats`).
+        """
+        begin = max(0, first - under_way)
+        if self.alike(first, second) < length:
+            return None
+        way = _apart(self[begin], self[begin + second - first])
+        ends = _apart(self[first], self[second]), _apart(self[first + length - 1], self[second + length - 1])
+        return Repetition(1, *way) if ends == (way, way) and way[1] >= 0 else None
+
     def _last_alike(self, place: int) -> int:
         """The end of the stretch around a place in one layer: of its micro-batch if that is the first, else of all."""
         number = bisect_right(self._starts, place) - 1

@@ -39,24 +39,27 @@ class Rows:
             self._pages.append({})
         return len(self._pages) - 1
 
-    def repeat(self, since: int, how: Repetition, lasts_ps: int) -> None:
-        """What was noted since a mark happens again, *lasts_ps* later each time; other micro-batches have no rows."""
+    def repeat(self, since: int, how: Repetition, later_ps: int, until: int | None = None) -> None:
+        """What was noted since a mark (until another) happens again, *later_ps* later each time.
+
+        Other micro-batches have no rows.
+        """
         self.mark()
         if how.micro_batches:
             return
         times, layers = how.times, how.layers
         stretch: Page = {}
-        for page in self._pages[since:]:
+        for page in self._pages[since:until]:
             for key, row in page.items():
                 _add(stretch, key, row)
         page = self._pages[-1]
         for (layer, phase, block), row in stretch.items():
             if layers:
                 for turn in range(1, times + 1):
-                    _add(page, (layer + turn * layers, phase, block), _moved(row, turn * lasts_ps))
+                    _add(page, (layer + turn * layers, phase, block), _moved(row, turn * later_ps))
             else:
                 many = LayerRow(
-                    row.start_ps + lasts_ps, row.end_ps + times * lasts_ps,
+                    row.start_ps + later_ps, row.end_ps + times * later_ps,
                     *(times * count for count in (row.compute_ps, row.nop_ps, row.dram_ps, row.flops, row.nop_bytes)),
                 )  # fmt: skip
                 _add(page, (layer, phase, block), many)

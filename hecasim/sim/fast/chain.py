@@ -1,7 +1,7 @@
 """The longest chain of a folded run: why the step ended when it did, through all that was skipped.
 
-A skipped period is the played one again: where the chain enters it at its end decides where it leaves it at its
-beginning, and which task that is says where it enters the period before. So the chain of any number of equal periods
+A skipped stretch is a played one again: where the chain enters it at its end decides where it leaves it at its
+beginning, and which task that is says where it enters the stretch before. So the chain of any number of equal periods
 is walked on the one that was played; ways that come round again are not walked twice.
 """
 
@@ -18,13 +18,18 @@ Spans = Counter[Name]
 
 
 class Fold(NamedTuple):
-    """A period of the engine's clock that stands for so many more of itself."""
+    """A stretch of the engine's clock that happened so many times more, all of them at one picosecond of that clock."""
 
     begin_ps: int
     end_ps: int
+    at_ps: int
     times: int
+    within: range
+    """The folds between its beginning and its end, by number."""
     twins: Mapping[int, int]
-    """Causes known at its beginning, and the same ones a period later."""
+    """Causes known at its beginning, and the same ones where it began again."""
+    entries: Mapping[int, int] = {}
+    """Causes known where it had happened again, and the same ones at its end; others are the same in both places."""
 
 
 class Causes:
@@ -52,16 +57,14 @@ class Chain:
         self.causes, self.folds = causes, folds
         self._known: dict[tuple[int, int, int], _Walk] = {}
 
-    def walk(self, cause: int, end_ps: int, floor_ps: int, folds: int) -> _Walk:
-        """From *end_ps* back to the cause that was released by *floor_ps*, through the first so many folds."""
+    def walk(self, cause: int, end_ps: int, floor_ps: int, folds: range) -> _Walk:
+        """From *end_ps* back to the cause that was released by *floor_ps*, through *folds*."""
         spans: Spans = Counter()
         while cause >= 0:
             released = int(self.causes.released[cause])
-            while folds and self.folds[folds - 1].end_ps >= end_ps:
-                folds -= 1
-            if folds and self.folds[folds - 1].end_ps >= released and self.folds[folds - 1].end_ps > floor_ps:
-                folds -= 1
-                cause, end_ps = self._repeat(folds, cause, end_ps, spans)
+            if folds and self.folds[folds[-1]].at_ps >= released:
+                cause, end_ps = self._repeat(folds[-1], cause, end_ps, spans)
+                folds = folds[:-1]
                 continue
             if released <= floor_ps:
                 break
@@ -72,7 +75,7 @@ class Chain:
     def _repeat(self, number: int, cause: int, end_ps: int, spans: Spans) -> tuple[int, int]:
         """Through all skipped periods of a fold: adds what they spend, says where the chain goes on."""
         fold = self.folds[number]
-        beyond, left = end_ps - fold.end_ps, fold.times
+        beyond, left, cause = end_ps - fold.at_ps, fold.times, fold.entries.get(cause, cause)
         passed: dict[tuple[int, int], int] = {}
         steps: list[Spans] = []
         while left and cause >= 0:
@@ -92,16 +95,16 @@ class Chain:
             beyond = found.end_ps - fold.begin_ps
             cause = fold.twins[found.cause] if found.cause >= 0 else -1
             left -= 1
-        return cause, fold.end_ps + beyond
+        return cause, fold.at_ps + beyond
 
     def _period(self, number: int, cause: int, beyond: int) -> _Walk:
         key = (number, cause, beyond)
         if key not in self._known:
             fold = self.folds[number]
-            self._known[key] = self.walk(cause, fold.end_ps + beyond, fold.begin_ps, number)
+            self._known[key] = self.walk(cause, fold.end_ps + beyond, fold.begin_ps, fold.within)
         return self._known[key]
 
 
 def chain(causes: Causes, last: int, end_ps: int, folds: Sequence[Fold]) -> dict[Name, int]:
-    """Picoseconds of each task on the chain that led to the end of the step; *folds* in the order of their ends."""
-    return dict(Chain(causes, folds).walk(last, end_ps, -1, len(folds)).spans)
+    """Picoseconds of each task on the chain that led to the end of the step; *folds* in the order of their places."""
+    return dict(Chain(causes, folds).walk(last, end_ps, -1, range(len(folds))).spans)

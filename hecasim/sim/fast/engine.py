@@ -106,9 +106,15 @@ class Engine:
         state["led"] += bodies
         for at in ahead:
             led[(int(state["led"]) + at) % len(led)] = 1
-        for slot in np.nonzero(memory.slots["alive"])[0].tolist():
-            memory.slots["index"][slot] += bodies
-            self.places[slot] = self.trace.bodies[int(memory.slots["index"][slot])]
+        memory.slots["index"][memory.slots["alive"] != 0] += bodies
+        self.name_bodies()
+
+    def name_bodies(self) -> None:
+        """Look up what the trace calls the bodies in flight."""
+        slots = self.memory.slots
+        for slot in np.nonzero(slots["alive"])[0].tolist():
+            place = self.places[slot] = self.trace.bodies[int(slots["index"][slot])]
+            slots["first_micro"][slot] = place.micro_batch == 0
 
     def _take_notes(self) -> None:
         """Rows of layers and spans of the timeline, which the tables keep until Python comes."""

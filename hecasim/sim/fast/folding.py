@@ -12,6 +12,7 @@ Where nothing recurs nothing is skipped.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,9 @@ import numpy as np
 from hecasim.sim.fast.chain import Fold
 from hecasim.sim.fast.fingerprint import fingerprint
 from hecasim.sim.fast.lists import Numbers
-from hecasim.sim.fast.remembering import BODY, LAYER, MICRO_BATCH, Boundary, Remembered
+from hecasim.sim.fast.remembering import BODY, LAYER, MICRO_BATCH, Boundary, Place, Remembered, State
+from hecasim.sim.fast.snapshot import Snapshot, rows_in_use
+from hecasim.sim.fast.stretches import End, Stretch, Stretches
 from hecasim.trace.play import Repetition
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ class Folder:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.remembered = Remembered()
+        self.stretches = Stretches()
         self.boundaries = 0
         self.skipped_bodies = 0
         self.folds: list[Fold] = []
@@ -40,14 +44,27 @@ class Folder:
     def boundary(self) -> None:
         """The work of a body has ended on every tile and its picosecond is over."""
         engine = self.engine
-        upcoming, bodies = int(engine.state["next_body"]), engine.trace.bodies
-        if upcoming >= len(bodies):
+        if int(engine.state["next_body"]) >= len(engine.trace.bodies):
             return
         fingerprint(engine.memory.package, self._state)
         state = (int(self._state[0]), int(self._state[1]))
         self.remembered.crests.reach(engine.memory.crests)
-        here, found = self._here(), self.remembered.of(state)
-        under_way = upcoming - self._oldest(upcoming)
+        here = self._fold(state)
+        stretch = self._stretch(state, here)
+        while stretch is not None:
+            state = stretch.end.state
+            self._leap(stretch, here)
+            here = self._fold(state)
+            stretch = self._stretch(state, here)
+        if here.rank != BODY and not engine.memory.keep_spans and not self.stretches.knows(state):
+            self.stretches.keep(End(here, state, Snapshot(engine.memory)))
+        engine.memory.crests[...] = self._levels()
+
+    def _fold(self, state: State) -> Boundary:
+        """Remember this boundary, skip the periods that its state allows; where that leads to."""
+        engine = self.engine
+        upcoming, bodies = int(engine.state["next_body"]), engine.trace.bodies
+        here, found, under_way = self._here(), self.remembered.of(state), self._under_way(upcoming)
         ways = [(before, self._room(before, here, bodies.repeats(before.next_body, upcoming, under_way)))
                 for before in found if before.next_body < upcoming]  # fmt: skip
         before, how = max(ways, key=lambda way: way[1].times * (upcoming - way[0].next_body), default=(here, None))
@@ -55,20 +72,72 @@ class Folder:
         self.remembered.keep(state, here)
         if how is not None and crest is not None:
             self._skip(before, here, how, crest)
-            self.remembered.keep(state, self._here())
-        engine.memory.crests[...] = self._levels()
+            here = self._here()
+            self.remembered.keep(state, here)
+        return here
 
-    def _oldest(self, upcoming: int) -> int:
+    def _under_way(self, upcoming: int) -> int:
+        """Bodies in flight, and those between them."""
         slots = self.engine.memory.slots[1:]
         alive = slots["index"][slots["alive"] != 0]
-        return int(alive.min()) if len(alive) else upcoming
+        return upcoming - int(alive.min()) if len(alive) else 0
+
+    # --- what was played before -------------------------------------------------------------------------------
+
+    def _stretch(self, state: State, here: Boundary) -> Stretch | None:
+        engine = self.engine
+        if engine.memory.keep_spans:  # the timeline shows what is played
+            return None
+        found, under_way = self.remembered.of(state), self._under_way(here.next_body)
+        return self.stretches.from_here(found, here, engine.trace.bodies, under_way, self.remembered.crests)
+
+    def _leap(self, stretch: Stretch, here: Boundary) -> None:
+        """Go to the end of a stretch at once."""
+        engine, memory, begin, end = self.engine, self.engine.memory, stretch.begin, stretch.end.boundary
+        lasts, crest = end.now_ps - begin.now_ps, self.remembered.crests.between(begin.number, end.number)
+        changed = memory.tiles["since"].copy()
+        stretch.end.snapshot.put_back(memory, engine.now, here.next_body + stretch.bodies - end.next_body)
+        self._add(end.sums - begin.sums)
+        engine.state["refusals"] += end.refusals - begin.refusals
+        since = memory.tiles["since"]
+        moved = since + (end.now_ps - end.clock_ps) > begin.now_ps
+        since[...] = np.where(moved, since + here.clock_ps - end.clock_ps, changed - lasts)
+        self.remembered.crests.reach(crest)
+        self.remembered.crests.reach(self._levels())
+        engine.rows.repeat(begin.rows, stretch.how, here.now_ps - begin.now_ps, end.rows)
+        engine.offset_ps += lasts
+        engine.name_bodies()
+        entries = self._new_causes(here.clock_ps - end.clock_ps)
+        self.folds.append(Fold(
+            begin.clock_ps, end.clock_ps, here.clock_ps, 1, range(begin.folds, end.folds),
+            _twins(begin.causes, here.causes), entries,
+        ))  # fmt: skip
+        self.skipped_bodies += stretch.bodies
+
+    def _new_causes(self, by_ps: int) -> dict[int, int]:
+        """The causes of all tasks in flight under new numbers, so much later; new ones -> those of the snapshot."""
+        memory, state = self.engine.memory, self.engine.state
+        rows = rows_in_use(memory, np.nonzero(memory.slots["alive"])[0])
+        rows = rows[memory.rows["left"][rows] > 0]
+        numbers = {int(number) for name in ("cause", "earlier") for number in memory.rows[name][rows]}
+        old = sorted((numbers | {int(state["gate_cause"])}) - {-1})
+        first = memory.room_for_causes(len(old))
+        state = self.engine.state
+        memory.causes[first : first + len(old)] = memory.causes[old]
+        memory.causes["released_ps"][first : first + len(old)] += by_ps
+        state["causes"] = first + len(old)
+        new = {number: first + place for place, number in enumerate(old)} | {-1: -1}
+        for name in ("cause", "earlier"):
+            memory.rows[name][rows] = [new[number] for number in memory.rows[name][rows].tolist()]
+        state["gate_cause"] = new[int(state["gate_cause"])]
+        return {number: before for before, number in new.items()}
 
     def _here(self) -> Boundary:
         engine, memory, upcoming = self.engine, self.engine.memory, int(self.engine.state["next_body"])
         self.boundaries += 1
         return Boundary(
             self.boundaries, self._rank(upcoming), engine.now, engine.now + engine.offset_ps, upcoming, self._sums(),
-            self._levels(), int(engine.state["refusals"]), engine.rows.mark(), self._causes(memory),
+            self._levels(), int(engine.state["refusals"]), engine.rows.mark(), len(self.folds), self._causes(memory),
         )  # fmt: skip
 
     def _rank(self, upcoming: int) -> int:
@@ -141,11 +210,12 @@ class Folder:
         self._grow(before, here, times, crest)
         engine.rows.repeat(before.rows, how, lasts)
         tiles = engine.memory.tiles
-        quiet = tiles["since"] <= before.clock_ps  # nothing begins or ends there in the period, nor will in the others
+        # Nothing begins or ends there in the period, nor will in the others.
+        quiet = tiles["since"] + engine.offset_ps <= before.now_ps
         tiles["since"][quiet] -= times * lasts
         engine.shift(times * period, times * lasts)
-        twins = {cause: here.causes[key] for key, cause in before.causes.items() if cause >= 0 and key in here.causes}
-        self.folds.append(Fold(before.clock_ps, here.clock_ps, times, twins))
+        within, twins = range(before.folds, here.folds), _twins(before.causes, here.causes)
+        self.folds.append(Fold(before.clock_ps, here.clock_ps, here.clock_ps, times, within, twins))
         self.skipped_bodies += times * period
 
     def _parts(self) -> list[Any]:
@@ -167,3 +237,8 @@ class Folder:
         for part in self._parts():
             part[...] += growth[place : place + part.size].reshape(part.shape)
             place += part.size
+
+
+def _twins(before: Mapping[Place, int], here: Mapping[Place, int]) -> dict[int, int]:
+    """The causes of one boundary that have the places of those of another."""
+    return {cause: here[place] for place, cause in before.items() if cause >= 0 and place in here}

@@ -171,10 +171,15 @@ class Memory:
 
     def grow_causes(self) -> None:
         """Room for more of the longest chain."""
+        self.room_for_causes(0)
+
+    def room_for_causes(self, count: int) -> int:
+        """Room for so many causes, and as many as a picosecond may bring: the number of the first."""
         used, rows = int(self.arrays["run"][0]["causes"]), len(self.arrays["rows"])
-        if used + 2 * rows > len(self.arrays["causes"]):
-            self._make_room("causes", 2 * len(self.arrays["causes"]))
+        if used + count + 2 * rows > len(self.arrays["causes"]):
+            self._make_room("causes", 2 * len(self.arrays["causes"]) + count)
             self._tie()
+        return used
 
     def _make_room(self, name: str, length: int) -> None:
         old = self.arrays[name]
@@ -201,7 +206,8 @@ def aligned(shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
     size = int(np.prod(shape)) * np.dtype(kind).itemsize
     room = np.empty(size + LINE_BYTES, np.uint8)
     begins = -room.ctypes.data % LINE_BYTES
-    return room[begins : begins + size].view(kind).reshape(shape)
+    array: NDArray[Any] = room[begins : begins + size].view(kind).reshape(shape)
+    return array
 
 
 def _copy(array: NDArray[Any]) -> NDArray[Any]:

@@ -21,6 +21,8 @@ ALIKE = 6
 BODY, MICRO_BATCH, LAYER = range(3)
 """Rank of a boundary: what begins with the next body to issue."""
 State = tuple[int, int]
+Place = tuple[int, int, int]
+"""Of a cause: body from the next one, task, which of its two; the gate has one too."""
 
 
 class Boundary(NamedTuple):
@@ -36,7 +38,9 @@ class Boundary(NamedTuple):
     levels: Numbers
     refusals: int
     rows: int
-    causes: dict[tuple[int, int, int], int]
+    folds: int
+    """So many there were before."""
+    causes: dict[Place, int]
     """(body from the next one, task, which) -> cause, of all tasks in flight; what let the last body be issued."""
 
     @property
@@ -94,9 +98,9 @@ class Crests:
         self._numbers.append(number)
         self._after.append(None)
 
-    def reach(self, levels: Numbers) -> None:
+    def reach(self, levels: Numbers | None) -> None:
         """So high were levels since the last boundary that was opened."""
-        if self._after:
+        if self._after and levels is not None:
             self._after[-1] = _higher(self._after[-1], levels)
 
     def forget(self, number: int) -> None:
@@ -107,10 +111,22 @@ class Crests:
         if place:
             self._after[place - 1] = _higher(self._after[place - 1], crest)
 
+    def known(self, number: int) -> bool:
+        """Whether a boundary is remembered."""
+        place = bisect_left(self._numbers, number)
+        return place < len(self._numbers) and self._numbers[place] == number
+
     def since(self, number: int) -> Numbers:
         """The highest since a remembered boundary."""
         place = bisect_left(self._numbers, number)
         highest: Numbers = np.maximum.reduce([crest for crest in self._after[place:] if crest is not None])
+        return highest
+
+    def between(self, number: int, until: int) -> Numbers | None:
+        """The highest between two remembered boundaries, if they are not one instant."""
+        highest: Numbers | None = None
+        for crest in self._after[bisect_left(self._numbers, number) : bisect_left(self._numbers, until)]:
+            highest = _higher(highest, crest)
         return highest
 
 

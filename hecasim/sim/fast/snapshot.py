@@ -1,0 +1,140 @@
+"""A snapshot: all of a live package on which the future depends, and how it is put back at another time and body.
+
+What only adds up is left out, and so are levels' peaks, causes and what rehearsals have found: those go on from where
+they are. A snapshot keeps what is in use: slots that are alive, tasks that have not ended, records once taken.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hecasim.sim.fast.memory import Memory
+
+Table = NDArray[Any]
+
+TAKEN = {"segments": "segments", "jobs": "jobs", "entrants": "entrants", "outsiders": "outsiders",
+         "parkings": "parkings"}  # fmt: skip
+"""Tables of records that are taken and given back, and the counts that say how many of them have ever been taken."""
+ON_AGENDA = ("agenda", "instants", "events")
+BY_ROW = ("waits", "done", "started", "stage", "owed", "parked", "ready")
+ADDED_UP = {"lanes": ("busy_ps", "bytes_carried", "wait_ps", "segments"),
+            "tiles": ("busy_ps", "wait_ps", "admission_ps", "total_peak")}  # fmt: skip
+"""Fields that are not put back."""
+LIVE = ("notes", "spans", "causes", "tasks", "claimed", "disturbances", "refusals", "end_ps", "last_cause")
+"""Fields of the run that are not put back."""
+TIMES = {
+    "segments": ("asked_ps",), "jobs": ("asked_ps",), "entrants": ("ready_ps",), "agenda": ("time",),
+    "lanes": ("free_at", "owned_until", "started_at"), "tiles": ("free_at", "changed_at", "opened", "last"),
+    "rows": ("lowered_ps",), "flights": ("started_at",), "slots": ("led_ps",),
+}  # fmt: skip
+"""Fields that are picoseconds on the clock and, where they do not matter any more, lie in the past."""
+
+
+class Cause(NamedTuple):
+    """A place where the number of a cause stands: of which row, and which one; of no row, that of the gate."""
+
+    row: int
+    name: str
+
+
+class Snapshot:
+    """The state of a package at the end of a picosecond."""
+
+    def __init__(self, memory: Memory) -> None:
+        clock, run = memory.clock[0], memory.run[0]
+        self.clock, self.run = clock.copy(), run.copy()
+        self.now = int(clock["now"])
+        self.slots = np.nonzero(memory.slots["alive"])[0]
+        arrays = memory.arrays
+        self.tables: dict[str, Table] = {name: arrays[name][: run[count]].copy() for name, count in TAKEN.items()}
+        self.tables |= {name: arrays[name][: clock[name]].copy() for name in ON_AGENDA}
+        for name in ("lanes", "tiles", "levels", "led"):
+            self.tables[name] = arrays[name].copy()
+        self.waited_for = np.nonzero(memory.lanes["waiting"])[0]
+        self.tables["queues"] = memory.queues[self.waited_for]
+        self.tables["slots"], self.tables["counters"] = memory.slots[self.slots], memory.counters[self.slots]
+        self.in_use = rows_in_use(memory, self.slots)
+        self.open = self.in_use[memory.rows["left"][self.in_use] > 0]
+        self.tables["rows"] = memory.rows[self.in_use]
+        self.tables["flights"] = memory.flights[_flights(memory, self.open)]
+        self.tables |= {name: arrays[name][self.open] for name in BY_ROW}
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes."""
+        return sum(table.nbytes for table in self.tables.values())
+
+    def put_back(self, memory: Memory, now: int, bodies: int) -> None:
+        """Make this the state at picosecond *now* of the clock, with every body so many further on."""
+        by_ps = now - self.now
+        shifted = {name: self._shifted(name, by_ps) for name in self.tables}
+        for name in (*TAKEN, *ON_AGENDA, "levels"):
+            memory.arrays[name][: len(shifted[name])] = shifted[name]
+        for name, kept in ADDED_UP.items():
+            _write(memory.arrays[name], shifted[name], kept)
+        memory.queues[...] = -1
+        memory.queues[self.waited_for] = shifted["queues"]
+        self._put_run(memory, now, by_ps, bodies)
+        self._put_bodies(memory, shifted, bodies)
+
+    def _shifted(self, name: str, by_ps: int) -> Table:
+        table = self.tables[name]
+        if name == "started":
+            return np.where(table >= 0, table + by_ps, table)
+        if name in TIMES:
+            table = table.copy()
+            for field in TIMES[name]:
+                table[field] += by_ps
+        if name == "rows":
+            began = table["first_ps"] >= 0
+            table["first_ps"][began] += by_ps
+        if name == "instants":
+            table = table.copy()
+            table["time"][table["time"] >= 0] += by_ps
+        return table
+
+    def _put_run(self, memory: Memory, now: int, by_ps: int, bodies: int) -> None:
+        clock, run = memory.clock[0], memory.run[0]
+        happenings, kept = int(clock["happenings"]), {name: int(run[name]) for name in LIVE}
+        memory.clock[0], memory.run[0] = self.clock, self.run
+        clock["now"], clock["happenings"] = now, happenings
+        for name, value in kept.items():
+            run[name] = value
+        for name in ("next_body", "led", "gate_body"):
+            run[name] += bodies
+        run["gate_ps"] += by_ps
+        memory.recent[:] = -1
+        memory.led[...] = np.roll(self.tables["led"], bodies)
+
+    def _put_bodies(self, memory: Memory, shifted: dict[str, Table], bodies: int) -> None:
+        memory.slots["alive"] = 0
+        memory.slots[self.slots] = shifted["slots"]
+        memory.slots["index"][self.slots] += bodies
+        memory.counters[self.slots] = shifted["counters"]
+        memory.rows[self.in_use] = shifted["rows"]
+        memory.flights[_flights(memory, self.open)] = shifted["flights"]
+        for name in BY_ROW:
+            memory.arrays[name][self.open] = shifted[name]
+
+
+def rows_in_use(memory: Memory, slots: Table) -> Table:
+    """The rows of all tasks of the bodies in *slots*."""
+    counts = memory.kinds["count"][memory.slots["kind"][slots]].tolist()
+    rows = [slot * memory.per_body + number for slot, count in zip(slots.tolist(), counts, strict=True)
+            for number in range(count)]  # fmt: skip
+    return np.array(rows, dtype=np.int64)
+
+
+def _flights(memory: Memory, rows: Table) -> Table:
+    """The flights of all groups of *rows*."""
+    return (rows[:, None] * memory.groups + np.arange(memory.groups)).ravel()
+
+
+def _write(into: Table, table: Table, kept: tuple[str, ...]) -> None:
+    """Write all fields but those that are kept."""
+    for name in table.dtype.names or ():
+        if name not in kept:
+            into[name] = table[name]
