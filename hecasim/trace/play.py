@@ -149,12 +149,19 @@ class Order(Sequence[Body]):
 
         None where layers or micro-batches do not go on evenly, or there are not so many alike (see `repeats`).
         """
-        begin = max(0, first - under_way)
+        begin, by = max(0, first - under_way), second - first
         if self.alike(first, second) < length:
             return None
-        way = _apart(self[begin], self[begin + second - first])
-        ends = _apart(self[first], self[second]), _apart(self[first + length - 1], self[second + length - 1])
-        return Repetition(1, *way) if ends == (way, way) and way[1] >= 0 else None
+        last = second + length - 1
+        way = _apart(self[begin], self[begin + by])
+        if not way == _apart(self[first], self[second]) == _apart(self[last - by], self[last]):
+            return None
+        return Repetition(1, *way) if way[1] >= 0 or self._leaves_no_rows(begin + by, last) else None
+
+    def _leaves_no_rows(self, first: int, last: int) -> bool:
+        """Whether only later micro-batches are played between two bodies."""
+        begin, end = (bisect_right(self._starts, place) - 1 for place in (first, last))
+        return all(play.micro_batch for play in self.plays[begin : end + 1])
 
     def _last_alike(self, place: int) -> int:
         """The end of the stretch around a place in one layer: of its micro-batch if that is the first, else of all."""

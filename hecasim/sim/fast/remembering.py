@@ -14,12 +14,12 @@ import numpy as np
 
 from hecasim.sim.fast.lists import Numbers
 
-ROOM_BYTES = 40 * 2**20
-"""Of each rank."""
-ALIKE = 6
-"""Boundaries of one state that are kept, the latest."""
 BODY, MICRO_BATCH, LAYER = range(3)
 """Rank of a boundary: what begins with the next body to issue."""
+ROOM_BYTES = (72 * 2**20, 32 * 2**20, 32 * 2**20)
+"""Of each rank."""
+ALIKE = 8
+"""Boundaries of one state that are kept, of the highest ranks and of these the latest."""
 State = tuple[int, int]
 Place = tuple[int, int, int]
 """Of a cause: body from the next one, task, which of its two; the gate has one too."""
@@ -70,11 +70,11 @@ class Remembered:
         self._ranks[here.rank].append((state, here))
         self._bytes[here.rank] += here.bytes
         if len(alike) > ALIKE:
-            oldest = alike[0]
+            oldest = min(alike, key=lambda boundary: boundary.rank)
             self._ranks[oldest.rank].remove((state, oldest))
             self._forget(state, oldest)
         rank = self._ranks[here.rank]
-        while self._bytes[here.rank] > ROOM_BYTES and len(rank) > 1:
+        while self._bytes[here.rank] > ROOM_BYTES[here.rank] and len(rank) > 1:
             self._forget(*rank.popleft())
 
     def _forget(self, state: State, boundary: Boundary) -> None:

@@ -11,18 +11,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hecasim.sim.fast.jit import entry
 from hecasim.sim.fast.memory import Memory
 
 Table = NDArray[Any]
 
-TAKEN = {"segments": "segments", "jobs": "jobs", "entrants": "entrants", "outsiders": "outsiders",
+TAKEN = {"jobs": "jobs", "entrants": "entrants", "outsiders": "outsiders",
          "parkings": "parkings"}  # fmt: skip
 """Tables of records that are taken and given back, and the counts that say how many of them have ever been taken."""
 ON_AGENDA = ("agenda", "instants", "events")
 BY_ROW = ("waits", "done", "started", "stage", "owed", "parked", "ready")
-ADDED_UP = {"lanes": ("busy_ps", "bytes_carried", "wait_ps", "segments"),
-            "tiles": ("busy_ps", "wait_ps", "admission_ps", "total_peak")}  # fmt: skip
-"""Fields that are not put back."""
+ON_LANE = ("owner", "waiting", "free_at", "alarmed", "pointer", "started_at", "owned_until", "place")
+"""Fields of a lane that are put back."""
+IDLE = {"owner": -1, "waiting": 0, "free_at": 0, "alarmed": 0, "pointer": 0}
+"""Those of a lane that nobody uses."""
+ADDED_UP = ("busy_ps", "wait_ps", "admission_ps", "total_peak")
+"""Fields of a tile that are not put back."""
 LIVE = ("notes", "spans", "causes", "tasks", "claimed", "disturbances", "refusals", "end_ps", "last_cause")
 """Fields of the run that are not put back."""
 TIMES = {
@@ -51,8 +55,12 @@ class Snapshot:
         arrays = memory.arrays
         self.tables: dict[str, Table] = {name: arrays[name][: run[count]].copy() for name, count in TAKEN.items()}
         self.tables |= {name: arrays[name][: clock[name]].copy() for name in ON_AGENDA}
-        for name in ("lanes", "tiles", "levels", "led"):
+        for name in ("tiles", "levels", "led"):
             self.tables[name] = arrays[name].copy()
+        self.under_way = _segments_under_way(memory)
+        self.tables["segments"] = memory.segments[self.under_way]
+        self.in_use_lanes = _lanes_in_use(memory, self.now)
+        self.tables["lanes"] = memory.lanes[list(ON_LANE)][self.in_use_lanes]
         self.waited_for = np.nonzero(memory.lanes["waiting"])[0]
         self.tables["queues"] = memory.queues[self.waited_for]
         self.tables["slots"], self.tables["counters"] = memory.slots[self.slots], memory.counters[self.slots]
@@ -73,11 +81,16 @@ class Snapshot:
         shifted = {name: self._shifted(name, by_ps) for name in self.tables}
         for name in (*TAKEN, *ON_AGENDA, "levels"):
             memory.arrays[name][: len(shifted[name])] = shifted[name]
-        for name, kept in ADDED_UP.items():
-            _write(memory.arrays[name], shifted[name], kept)
+        for name in memory.tiles.dtype.names or ():
+            if name not in ADDED_UP:
+                memory.tiles[name] = shifted["tiles"][name]
+        for name, value in IDLE.items():
+            memory.lanes[name] = value
+        for name in ON_LANE:
+            memory.lanes[name][self.in_use_lanes] = shifted["lanes"][name]
         memory.queues[...] = -1
         memory.queues[self.waited_for] = shifted["queues"]
-        self._put_run(memory, now, by_ps, bodies)
+        self._put_run(memory, shifted["segments"], now, by_ps, bodies)
         self._put_bodies(memory, shifted, bodies)
 
     def _shifted(self, name: str, by_ps: int) -> Table:
@@ -96,7 +109,7 @@ class Snapshot:
             table["time"][table["time"] >= 0] += by_ps
         return table
 
-    def _put_run(self, memory: Memory, now: int, by_ps: int, bodies: int) -> None:
+    def _put_run(self, memory: Memory, segments: Table, now: int, by_ps: int, bodies: int) -> None:
         clock, run = memory.clock[0], memory.run[0]
         happenings, kept = int(clock["happenings"]), {name: int(run[name]) for name in LIVE}
         memory.clock[0], memory.run[0] = self.clock, self.run
@@ -106,6 +119,8 @@ class Snapshot:
         for name in ("next_body", "led", "gate_body"):
             run[name] += bodies
         run["gate_ps"] += by_ps
+        memory.segments[self.under_way] = segments
+        run["free_segment"] = _link(memory.segments["following"], self.under_way, int(run["segments"]))
         memory.recent[:] = -1
         memory.led[...] = np.roll(self.tables["led"], bodies)
 
@@ -133,8 +148,36 @@ def _flights(memory: Memory, rows: Table) -> Table:
     return (rows[:, None] * memory.groups + np.arange(memory.groups)).ravel()
 
 
-def _write(into: Table, table: Table, kept: tuple[str, ...]) -> None:
-    """Write all fields but those that are kept."""
-    for name in table.dtype.names or ():
-        if name not in kept:
-            into[name] = table[name]
+def _lanes_in_use(memory: Memory, now: int) -> Table:
+    """Lanes that are busy, claimed or waited for, or at which it matters who was served last."""
+    lanes = memory.lanes
+    used = (lanes["owner"] >= 0) | (lanes["waiting"] > 0) | (lanes["free_at"] > now) | (lanes["pointer"] != 0)
+    return np.nonzero(used | (lanes["alarmed"] != 0))[0]
+
+
+def _segments_under_way(memory: Memory) -> Table:
+    """The records of segments that are not free."""
+    under_way = np.ones(int(memory.run[0]["segments"]), dtype=np.uint8)
+    mark_free(memory.package, under_way)
+    return np.nonzero(under_way)[0]
+
+
+@entry
+def mark_free(w, under_way):
+    """Write 0 for every segment in the list of free ones."""
+    number = w.run[0].free_segment
+    while number >= 0:
+        under_way[number] = 0
+        number = w.segments[number].following
+
+
+def _link(following: Table, taken: Table, count: int) -> int:
+    """Put all records but those *taken* into one list of free ones; its first."""
+    free = np.ones(count, dtype=bool)
+    free[taken] = False
+    numbers = np.nonzero(free)[0]
+    if not len(numbers):
+        return -1
+    following[numbers[:-1]] = numbers[1:]
+    following[numbers[-1]] = -1
+    return int(numbers[0])

@@ -18,7 +18,7 @@ from hecasim.sim.fast.remembering import Boundary, Crests, State
 from hecasim.sim.fast.snapshot import Snapshot
 from hecasim.trace.play import Order, Repetition
 
-ROOM_BYTES = 60 * 2**20
+ROOM_BYTES = 40 * 2**20
 """Of all snapshots."""
 
 
