@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from hecasim.mapping.buffers import Lives, Turn, first_alike, turns
 from hecasim.parallel.program import Program, Section
@@ -43,24 +44,53 @@ class BlockPass:
         own = [number for number, (_, section) in enumerate(self.turns) if _works(section, program.phase)]
         self.first_own = own[0] if own else 0
         self._places: dict[Place, Lowered] = {}
+        self._steady: dict[Any, Lowered] = {}
+        self._befores: dict[tuple[Unit, ...], tuple[Unit, ...]] = {}
+        self._nexts: dict[tuple[int, int], tuple[Unit, ...]] = {}
 
     def passage(self, context: Context) -> tuple[Lowered, ...]:
         """Its bodies in order."""
-        before, made = context.before, []
+        before, made = self._one(context.before), []
         stored = False
         for number, (turn, section) in enumerate(self.turns):
-            place = self._place(number, turn, context, before, resumes=stored or not context.accumulates_first)
-            if place not in self._places:
-                self._places[place] = BodyWriter(
-                    self.passages.programs, self.program, self.lives, self.lowering, place, section
-                ).build()
-            lowered = self._places[place]
+            resumes = stored or not context.accumulates_first
+            lowered = self._lowered(number, turn, section, context, before, resumes=resumes)
             made.append(lowered)
             stored = stored or bool(lowered.unit.gradient_stores)
-            before = tuple(unit.shifted(1) for unit in (*before, lowered.unit)[1 - FAR_BODIES :])
+            before = self._beyond(before, lowered)
         return tuple(made)
 
-    def _place(self, number: int, turn: Turn, context: Context, before: tuple[Unit, ...], resumes: bool) -> Place:
+    def _lowered(
+        self, number: int, turn: Turn, section: Section, context: Context, before: tuple[Unit, ...], *, resumes: bool
+    ) -> Lowered:
+        """One body; where a passage goes on evenly, it is found by what little can differ there."""
+        key = None
+        if FAR_BODIES <= number < len(self.turns) - 1 and number != self.first_own:
+            part = (self.alike[turn.part], turn.part == 0) if turn.parts > 1 else turn.part
+            key = (turn.section, part, id(before), resumes, tuple(self._sections_written(number, before)))
+            if key in self._steady:
+                return self._steady[key]
+        place = self._place(number, turn, context, before, resumes=resumes)
+        if place not in self._places:
+            self._places[place] = BodyWriter(
+                self.passages.programs, self.program, self.lives, self.lowering, place, section
+            ).build()
+        if key is not None:
+            self._steady[key] = self._places[place]
+        return self._places[place]
+
+    def _one(self, before: tuple[Unit, ...]) -> tuple[Unit, ...]:
+        """The one tuple that stands for all equal ones, so that it is known by its id."""
+        return self._befores.setdefault(before, before)
+
+    def _beyond(self, before: tuple[Unit, ...], lowered: Lowered) -> tuple[Unit, ...]:
+        """What came before, seen from the body after the next one."""
+        key = (id(before), id(lowered))
+        if key not in self._nexts:
+            self._nexts[key] = self._one(tuple(unit.shifted(1) for unit in (*before, lowered.unit)[1 - FAR_BODIES :]))
+        return self._nexts[key]
+
+    def _place(self, number: int, turn: Turn, context: Context, before: tuple[Unit, ...], *, resumes: bool) -> Place:
         first, last = number == 0, number == len(self.turns) - 1
         written = [*_nearer(context.inputs_written, number), *self._sections_written(number, before)]
         return Place(
