@@ -7,15 +7,18 @@ time, which does no harm.
 
 import numpy as np
 
-from hecasim.sim.fast.jit import compiled
+from hecasim.sim.fast.jit import compiled, inlined
+from hecasim.sim.fast.prefetch import prefetch
 from hecasim.sim.fast.tables import NONE, RECENT_BITS, WHAT_BITS, ZERO
 
+NEVER = np.int64((1 << 63) - 1)
+"""Of the places behind the last one of the heap, so that four can be compared wherever one is."""
 SPREAD = np.int64(-7046029254386353131)
 """An odd number without a pattern in its bits."""
 RECENT_SHIFT, RECENT_MASK = np.int64(64 - RECENT_BITS), np.int64((1 << RECENT_BITS) - 1)
 
 
-@compiled
+@inlined
 def at(w, time, what, argument):
     """Let *what* happen to *argument* at picosecond *time*."""
     place = ((time * SPREAD) >> RECENT_SHIFT) & RECENT_MASK
@@ -35,10 +38,10 @@ def at(w, time, what, argument):
     instant.first = one
 
 
-@compiled
+@inlined
 def new_instant(w, time):
     """A picosecond at which something is to happen, put into the heap."""
-    clock = w.clock[0]
+    clock, agenda = w.clock[0], w.agenda
     number = clock.free_instant
     if number >= 0:
         clock.free_instant = w.instants[number].first
@@ -49,11 +52,13 @@ def new_instant(w, time):
     w.instants[number].first = NONE
     place = clock.agenda
     clock.agenda = place + 1
+    for beyond in range(place + 1, place + 4):
+        agenda[beyond].time = NEVER
     rise(w, place, time, number)
     return number
 
 
-@compiled
+@inlined
 def take_first(w):
     """What happens first, taken off the agenda."""
     clock, events, number = w.clock[0], w.events, w.agenda[0].instant
@@ -65,10 +70,12 @@ def take_first(w):
     clock.free_event = one
     if following < 0:
         forget_instant(w, ZERO)
+    else:
+        prefetch(w.segments, events[following].what >> WHAT_BITS)
     return events[one].what
 
 
-@compiled
+@inlined
 def forget_instant(w, place):
     """Take an instant at which nothing happens any more out of the heap."""
     agenda, clock = w.agenda, w.clock[0]
@@ -78,15 +85,16 @@ def forget_instant(w, place):
     clock.free_instant = number
     last = clock.agenda - 1
     clock.agenda = last
+    moved, agenda[last].time = agenda[last].time, NEVER
     if place < last:
-        time, other = agenda[last].time, agenda[last].instant
+        time, other = moved, agenda[last].instant
         if place > 0 and agenda[(place - 1) >> 2].time > time:
             rise(w, place, time, other)
         else:
             sink(w, place, time, other, last)
 
 
-@compiled
+@inlined
 def rise(w, place, time, number):
     """Put an instant at *place* of the heap or above it."""
     agenda = w.agenda
@@ -101,7 +109,7 @@ def rise(w, place, time, number):
     entry.instant = number
 
 
-@compiled
+@inlined
 def sink(w, place, time, number, count):
     """Put an instant at *place* or below it, in a heap of *count*."""
     agenda = w.agenda
@@ -109,11 +117,13 @@ def sink(w, place, time, number, count):
         first = 4 * place + 1
         if first >= count:
             break
-        least = first
-        for other in range(first + 1, min(first + 4, count)):
-            if agenda[other].time < agenda[least].time:
-                least = other
-        if agenda[least].time >= time:
+        least, earliest = first, agenda[first].time
+        for other in range(first + 1, first + 4):  # a choice without a branch, which nobody could foretell
+            found = agenda[other].time
+            sooner = found < earliest
+            least = other if sooner else least
+            earliest = found if sooner else earliest
+        if earliest >= time:
             break
         agenda[place] = agenda[least]
         place = least
@@ -148,7 +158,7 @@ def withdraw(w, time, what, argument):
             one = following
 
 
-@compiled
+@inlined
 def ask_lane(w, number):
     """Let a lane take part in the grants at the end of this picosecond."""
     lane = w.lanes[number]

@@ -4,12 +4,12 @@ A task that may start is put on a list, from which the loop takes it in the same
 itself by way of others.
 """
 
-from hecasim.sim.fast.jit import compiled
+from hecasim.sim.fast.jit import compiled, inlined
 from hecasim.sim.fast.rooms import give
 from hecasim.sim.fast.tables import NONE
 
 
-@compiled
+@inlined
 def may_start(w, row, tile):
     """All that a task waits for has ended on this tile."""
     run = w.run[0]
@@ -19,7 +19,7 @@ def may_start(w, row, tile):
     start.tile = tile
 
 
-@compiled
+@inlined
 def let(w, row, before, body, number):
     """Something that a task waits for ends on some tile: of several in one picosecond, the last in the trace counts.
 
@@ -39,7 +39,7 @@ def let(w, row, before, body, number):
         causes[row.cause].before = before
 
 
-@compiled
+@inlined
 def released(w, number):
     """When the task of a cause was let; -1 for none."""
     return w.causes[number].released_ps if number >= 0 else NONE
@@ -72,7 +72,7 @@ def end_task(w, row_number, tile):
         task_ended(w, row, w.slots[slot], slot, number)
 
 
-@compiled
+@inlined
 def lower(w, row, tile, cause, body, number):
     """One thing less to wait for."""
     waits = w.waits[row, tile] - 1
@@ -95,7 +95,7 @@ def keep_span(w, slot, task, tile, began):
     span.end_ps = w.clock[0].now
 
 
-@compiled
+@inlined
 def later(body, number, other_body, other_number):
     """Whether (body, number) comes after the other."""
     return body > other_body or (body == other_body and number > other_number)

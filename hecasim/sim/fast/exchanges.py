@@ -7,7 +7,7 @@ together, has arrived.
 
 from hecasim.sim.fast.cores import make_ready, new_job
 from hecasim.sim.fast.ending import end_task
-from hecasim.sim.fast.jit import compiled
+from hecasim.sim.fast.jit import compiled, inlined
 from hecasim.sim.fast.lanes import send
 from hecasim.sim.fast.tables import CHAIN, GRAPH, PLAYED, REHEARSED, RING, ZERO
 from hecasim.sim.fast.times import EXCHANGING, end_activity
@@ -59,7 +59,7 @@ def open_pattern(w, flight, row, pattern_number, position):
         send_message(w, flight, row, pattern, pattern_number, lists[place])
 
 
-@compiled
+@inlined
 def send_message(w, flight, row, pattern, pattern_number, number):
     """A member sends a message."""
     source, target, step = ends_of(w, pattern, number)
@@ -83,13 +83,13 @@ def send_message(w, flight, row, pattern, pattern_number, number):
     )  # fmt: skip
 
 
-@compiled
+@inlined
 def name_of(w, pattern, source, target):
     """What tells messages of one step apart: the tiles of their sender and receiver."""
     return w.lists[pattern.members + source] * w.run[0].tiles + w.lists[pattern.members + target]
 
 
-@compiled
+@inlined
 def ends_of(w, pattern, number):
     """(position of the sender, of the receiver, step) of a message."""
     if pattern.kind == RING:
@@ -105,7 +105,7 @@ def ends_of(w, pattern, number):
     return message.source, message.target, message.step
 
 
-@compiled
+@inlined
 def landed_message(w, flight, pattern_number, number):
     """The last segment of a message tells its receiver and its sender."""
     row, pattern = w.flights[flight].row, w.patterns[pattern_number]
@@ -119,7 +119,7 @@ def landed_message(w, flight, pattern_number, number):
     settle(w, flight, row, w.lists[pattern.members + source])
 
 
-@compiled
+@inlined
 def settle(w, flight, row, tile):
     """One message less that a member owes or expects in its stage."""
     owed = w.owed[row, tile] - 1
@@ -129,7 +129,7 @@ def settle(w, flight, row, tile):
         enter_stage(w, flight, place, tile, w.stage[row, tile] + 1)
 
 
-@compiled
+@inlined
 def hear(w, flight, row, pattern, pattern_number, number, tile):
     """A member has a message: it answers, unless its core must add it first; whether it has answered."""
     if pattern.sums and adds(w, pattern, number):
@@ -143,7 +143,7 @@ def hear(w, flight, row, pattern, pattern_number, number, tile):
     return True
 
 
-@compiled
+@inlined
 def adds(w, pattern, number):
     """Whether a message brings a partial sum."""
     if pattern.kind != GRAPH:
@@ -160,7 +160,7 @@ def size_of(w, pattern, number):
     return size if size >= 0 else pattern.size
 
 
-@compiled
+@inlined
 def answer(w, flight, row, pattern, pattern_number, number):
     """What a member sends once a message is there, or the last of several that it awaits together."""
     if pattern.kind == RING:
@@ -186,7 +186,7 @@ def answer(w, flight, row, pattern, pattern_number, number):
         send_message(w, flight, row, pattern, pattern_number, w.lists[place])
 
 
-@compiled
+@inlined
 def pass_along(w, flight, row, pattern, pattern_number, number):
     """A chunk goes on along the chain; the last one of a broadcast lets the root of the round after the next begin."""
     source, target, step = ends_of(w, pattern, number)

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from hecasim.sim.fast.engine import Engine
 
 
+PATIENCE, STRIDE = 64, 8
+"""After so many boundaries without a recurrence one in so many is looked at."""
+
+
 class Folder:
     """Looks for recurrences and skips the periods they allow."""
 
@@ -38,13 +42,15 @@ class Folder:
         self.stretches = Stretches()
         self.boundaries = 0
         self.skipped_bodies = 0
+        self.barren = 0
+        """Boundaries since the last one at which something was skipped."""
         self.folds: list[Fold] = []
         self._state = np.zeros(2, np.int64)
 
     def boundary(self) -> None:
         """The work of a body has ended on every tile and its picosecond is over."""
-        engine = self.engine
-        if int(engine.state["next_body"]) >= len(engine.trace.bodies):
+        engine, upcoming = self.engine, int(self.engine.state["next_body"])
+        if upcoming >= len(engine.trace.bodies) or self._passes(upcoming):
             return
         fingerprint(engine.memory.package, self._state)
         state = (int(self._state[0]), int(self._state[1]))
@@ -59,6 +65,11 @@ class Folder:
         if here.rank != BODY and not engine.memory.keep_spans and not self.stretches.knows(state):
             self.stretches.keep(End(here, state, Snapshot(engine.memory)))
         engine.memory.crests[...] = self._levels()
+
+    def _passes(self, upcoming: int) -> bool:
+        """Whether this boundary is left out: where nothing has recurred for long, not every token tile is looked at."""
+        self.barren += 1
+        return self.barren > PATIENCE and upcoming % STRIDE > 0 and self._rank(upcoming) == BODY
 
     def _fold(self, state: State) -> Boundary:
         """Remember this boundary, skip the periods that its state allows; where that leads to."""
@@ -113,6 +124,7 @@ class Folder:
             _twins(begin.causes, here.causes), entries,
         ))  # fmt: skip
         self.skipped_bodies += stretch.bodies
+        self.barren = 0
 
     def _new_causes(self, by_ps: int) -> dict[int, int]:
         """The causes of all tasks in flight under new numbers, so much later; new ones -> those of the snapshot."""
@@ -217,6 +229,7 @@ class Folder:
         within, twins = range(before.folds, here.folds), _twins(before.causes, here.causes)
         self.folds.append(Fold(before.clock_ps, here.clock_ps, here.clock_ps, times, within, twins))
         self.skipped_bodies += times * period
+        self.barren = 0
 
     def _parts(self) -> list[Any]:
         """Everything that only adds up, as arrays."""

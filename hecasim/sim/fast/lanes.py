@@ -7,7 +7,7 @@ streams take turns segment by segment, each first come first served.
 import numpy as np
 
 from hecasim.sim.fast.agenda import ask_lane, at
-from hecasim.sim.fast.jit import compiled
+from hecasim.sim.fast.jit import compiled, inlined
 from hecasim.sim.fast.tables import (
     ARRIVES,
     CLAIMED,
@@ -25,7 +25,7 @@ BRANCH_STOPS, FILL_STOPS = np.int64(2), np.int64(1)
 """Of a copy on a branch: its lane and the next fork; into an SRAM: its port."""
 
 
-@compiled
+@inlined
 def new_segment(w):
     """The number of a free record; what is never used is never touched, so that the table takes no memory before."""
     run, segments = w.run[0], w.segments
@@ -41,7 +41,7 @@ def new_segment(w):
     return number
 
 
-@compiled
+@inlined
 def free_segment(w, number):
     """A segment is over."""
     run = w.run[0]
@@ -49,7 +49,7 @@ def free_segment(w, number):
     run.free_segment = number
 
 
-@compiled
+@inlined
 def request(w, number):
     """The head of a segment is at its next stop."""
     segment = w.segments[number]
@@ -60,7 +60,7 @@ def request(w, number):
         fork_off(w, -1 - stop, number)
 
 
-@compiled
+@inlined
 def request_lane(w, lane_number, number):
     """The head of a segment asks for a lane."""
     lane, segment = w.lanes[lane_number], w.segments[number]
@@ -158,7 +158,7 @@ def in_order(w, chain):
         chain, width = first, 2 * width
 
 
-@compiled
+@inlined
 def grant(w, number, now):
     """Second half of the picosecond: queue what arrived, start the next segment if the lane is free."""
     lane, segments = w.lanes[number], w.segments
@@ -189,7 +189,7 @@ def grant(w, number, now):
         at(w, lane.free_at, ROUSES, number)
 
 
-@compiled
+@inlined
 def enqueue(w, lane, lane_number, number):
     """A segment waits behind those of its stream."""
     segment, queues = w.segments[number], w.queues
@@ -203,7 +203,7 @@ def enqueue(w, lane, lane_number, number):
     lane.waiting += 1
 
 
-@compiled
+@inlined
 def dequeue(w, lane, lane_number):
     """The first waiting segment of the first stream after the one served last."""
     queues = w.queues
@@ -222,7 +222,7 @@ def dequeue(w, lane, lane_number):
             return number
 
 
-@compiled
+@inlined
 def start(w, lane, number, now):
     """A segment is granted the lane."""
     segment = w.segments[number]
@@ -242,7 +242,7 @@ def start(w, lane, number, now):
         at(w, now + lane.latency_ps + segment.held_ps + segment.extra_ps, LANDS, number)
 
 
-@compiled
+@inlined
 def send(w, row, route, stops, size, stream, owner, pattern, note, step, first_number, source, extra_ps):
     """A message, cut into segments that all ask for the first stop; the last one brings the *note* and the *extra_ps*.
 
@@ -270,7 +270,7 @@ def send(w, row, route, stops, size, stream, owner, pattern, note, step, first_n
         request(w, number)
 
 
-@compiled
+@inlined
 def fork_off(w, fork_number, number):
     """The head of a multicast is at a router: it goes on at once onto every branch and into the SRAM."""
     fork = w.forks[fork_number]
@@ -285,7 +285,7 @@ def fork_off(w, fork_number, number):
     free_segment(w, number)
 
 
-@compiled
+@inlined
 def copy(w, number, route, stops, note):
     """A copy of a multicast's segment on its way from a fork; it comes one step after what it is a copy of."""
     other = new_segment(w)

@@ -69,7 +69,7 @@ class Memory:
             "jobs": (tables.JOB, (rows * tiles + segments,)), "entrants": (tables.ENTRANT, (rows * tiles,)),
             "outsiders": (tables.OUTSIDE, (rows * rows,)), "starts": (tables.START, (rows * tiles,)),
             "disturbed": (whole, (rows * self.groups,)),
-            "agenda": (tables.HEAPED, (events,)), "instants": (tables.INSTANT, (events,)),
+            "agenda": (tables.HEAPED, (events + BEYOND,)), "instants": (tables.INSTANT, (events,)),
             "events": (tables.EVENT, (events,)),
         }  # fmt: skip
 
@@ -155,7 +155,7 @@ class Memory:
         self._make_rows(self.slot_count)
         for name, array in old.items():
             if name in AGENDA:
-                used = int(self.arrays["clock"][0][name])
+                used = int(self.arrays["clock"][0][name]) + BEYOND
                 self.arrays[name][:used] = array[:used]
             elif name in KEPT_UP_TO:
                 used = int(self.arrays["run"][0][KEPT_UP_TO[name]])
@@ -188,6 +188,8 @@ class Memory:
             self.arrays[name][: len(old)] = old
 
 
+BEYOND = 3
+"""Places behind the last one of the agenda that hold a time too, see `agenda`."""
 AGENDA = ("agenda", "instants", "events")
 """Tables of which the clock tells how many records have been used."""
 KEPT_UP_TO = {

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hecasim.sim.fast.agenda import NEVER
 from hecasim.sim.fast.jit import entry
-from hecasim.sim.fast.memory import Memory
+from hecasim.sim.fast.memory import BEYOND, Memory
 
 Table = NDArray[Any]
 
@@ -30,7 +31,7 @@ ADDED_UP = ("busy_ps", "wait_ps", "admission_ps", "total_peak")
 LIVE = ("notes", "spans", "causes", "tasks", "claimed", "disturbances", "refusals", "end_ps", "last_cause")
 """Fields of the run that are not put back."""
 TIMES = {
-    "segments": ("asked_ps",), "jobs": ("asked_ps",), "entrants": ("ready_ps",), "agenda": ("time",),
+    "segments": ("asked_ps",), "jobs": ("asked_ps",), "entrants": ("ready_ps",),
     "lanes": ("free_at", "owned_until", "started_at"), "tiles": ("free_at", "changed_at", "opened", "last"),
     "rows": ("lowered_ps",), "flights": ("started_at",), "slots": ("led_ps",),
 }  # fmt: skip
@@ -54,7 +55,7 @@ class Snapshot:
         self.slots = np.nonzero(memory.slots["alive"])[0]
         arrays = memory.arrays
         self.tables: dict[str, Table] = {name: arrays[name][: run[count]].copy() for name, count in TAKEN.items()}
-        self.tables |= {name: arrays[name][: clock[name]].copy() for name in ON_AGENDA}
+        self.tables |= {name: arrays[name][: clock[name] + BEYOND].copy() for name in ON_AGENDA}
         for name in ("tiles", "levels", "led"):
             self.tables[name] = arrays[name].copy()
         self.under_way = _segments_under_way(memory)
@@ -104,9 +105,9 @@ class Snapshot:
         if name == "rows":
             began = table["first_ps"] >= 0
             table["first_ps"][began] += by_ps
-        if name == "instants":
+        if name in ("agenda", "instants"):
             table = table.copy()
-            table["time"][table["time"] >= 0] += by_ps
+            table["time"][(table["time"] >= 0) & (table["time"] < NEVER)] += by_ps
         return table
 
     def _put_run(self, memory: Memory, segments: Table, now: int, by_ps: int, bodies: int) -> None:

@@ -6,7 +6,7 @@ from hecasim.sim.fast.claims import claim
 from hecasim.sim.fast.cores import make_ready, new_job
 from hecasim.sim.fast.ending import end_task
 from hecasim.sim.fast.exchanges import enter_stage
-from hecasim.sim.fast.jit import compiled
+from hecasim.sim.fast.jit import compiled, inlined
 from hecasim.sim.fast.lanes import send
 from hecasim.sim.fast.rooms import give, take, wait_for_space
 from hecasim.sim.fast.tables import COLLECTIVE, COMPUTE, GATHERING, NONE, PLAYED, READ, TO_MEMBER, TO_TILE, ZERO
@@ -175,7 +175,7 @@ def join_multicast(w, row, task, tile):
         )  # fmt: skip
 
 
-@compiled
+@inlined
 def arrived(w, row, tile):
     """A segment of a DRAM task has landed at the tile whose task it is, or at a member of its group."""
     owed = w.owed[row, tile] - 1

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from hecasim.sim.fast.jit import compiled
+from hecasim.sim.fast.jit import compiled, inlined
 
 COMPUTING, EXCHANGING, MOVING = np.int64(0), np.int64(1), np.int64(2)
 BUBBLE = np.int64(3)
 ONE = np.int64(1)
 
 
-@compiled
+@inlined
 def pass_to(w, number, now):
     """Share out the time since the last change."""
     tile = w.tiles[number]
@@ -41,7 +41,7 @@ def open_phase(w, number, phase):
         tile.opened = now
 
 
-@compiled
+@inlined
 def count_activity(w, number, activity, change):
     """A task starts (+1) or ends (-1)."""
     now, tile = w.clock[0].now, w.tiles[number]
@@ -63,7 +63,7 @@ def begin_activity(w, number, activity, phase):
     count_activity(w, number, activity, ONE)
 
 
-@compiled
+@inlined
 def end_activity(w, number, activity):
     """A task ends."""
     count_activity(w, number, activity, -ONE)
