@@ -67,7 +67,7 @@ class Census:
 
 
 class Counter:
-    """Counts tasks on one package; equal collectives are expanded once."""
+    """Counts tasks on one package; equal collectives and multicasts are expanded once."""
 
     def __init__(self, trace: Trace, package: PackageSpec) -> None:
         self.trace, self.package = trace, package
@@ -81,7 +81,7 @@ class Counter:
         self.alike = len(set(self.links)) == 1
         self.ideal_memory = package.memory.is_ideal
         self.channel_rates = channel_rates(package, self.channels)
-        self._collectives: dict[Any, TaskCount] = {}
+        self._shared: dict[Any, TaskCount] = {}
         self._ways_known: dict[bool, tuple[Counts, Counts, Counts]] = {}
         self._channel_of = np.array([port.channel for port in self.ports], dtype=np.int64)
         self._channel_ps = cache(self._time_at_channel)
@@ -89,12 +89,12 @@ class Counter:
     def count(self, task: Task) -> TaskCount:
         if task.kind == COMPUTE:
             return self._compute(task)
-        if task.kind == COLLECTIVE:
-            key = (task.algorithm, task.group, task.size_bytes, task.tile_bytes)
-            if key not in self._collectives:
-                self._collectives[key] = self._collective(task)
-            return self._collectives[key]
-        return self._multicast(task) if task.group else self._unicast(task)
+        if not task.group:
+            return self._unicast(task)
+        key = (task.kind, task.algorithm, task.group, task.size_bytes, task.tile_bytes)
+        if key not in self._shared:
+            self._shared[key] = self._collective(task) if task.kind == COLLECTIVE else self._multicast(task)
+        return self._shared[key]
 
     def _compute(self, task: Task) -> TaskCount:
         chiplet, element = self.package.chiplet, int(self.trace.options["element_bytes"])
