@@ -37,6 +37,24 @@ def test_alike_is_the_longest_common_stretch(order, data):
     assert order.alike(first, second) == longest
 
 
+@given(orders(), st.data())
+def test_what_happens_again_is_alike_and_evenly_on(order, data):
+    bodies = list(order)
+    first = data.draw(st.integers(0, len(bodies) - 1))
+    second = data.draw(st.integers(first, len(bodies) - 1))
+    length = data.draw(st.integers(1, len(bodies) - second))
+    how = order.again(first, second, length, under_way=0)
+    here, there = bodies[first : first + length], bodies[second : second + length]
+    ends = ((here[0], there[0]), (here[-1], there[-1]))
+    ways = {(two.layer - one.layer, two.micro_batch - one.micro_batch) for one, two in ends}
+    if how is None:
+        back = min(way[1] for way in ways) < 0 and not all(body.micro_batch for body in there)
+        assert [body.kind for body in here] != [body.kind for body in there] or len(ways) > 1 or back
+    else:
+        assert [body.kind for body in here] == [body.kind for body in there]
+        assert ways == {(how.layers, how.micro_batches)}
+
+
 @given(orders())
 def test_an_order_is_rebuilt_from_its_bodies(order):
     assert list(order_of(list(order))) == list(order)

@@ -1,0 +1,99 @@
+"""Stretches that were played once from the same state: put back as they were, and the same integers as played."""
+
+import random
+
+import numpy as np
+import pytest
+
+from hecasim.parallel import METHODS
+from hecasim.run import build_trace
+from hecasim.sim import replay
+from hecasim.sim.fast.fingerprint import fingerprint
+from hecasim.sim.fast.folding import Folder
+from hecasim.sim.fast.snapshot import Snapshot
+from hecasim.specs import load_model, load_package
+from tests.sim.equality import assert_same
+from tests.sim.random_traces import random_case
+from tests.tiny import tiny_inputs
+
+
+@pytest.fixture
+def leaps(monkeypatch):
+    """The stretches that runs leap over."""
+    found, leap = [], Folder._leap
+
+    def counted(folder, stretch, here):
+        found.append(stretch)
+        leap(folder, stretch, here)
+
+    monkeypatch.setattr(Folder, "_leap", counted)
+    return found
+
+
+def state_of(folder):
+    sums = np.zeros(2, np.int64)
+    fingerprint(folder.engine.memory.package, sums)
+    return tuple(sums.tolist())
+
+
+@pytest.fixture
+def restless(monkeypatch):
+    """Runs that put every boundary's state back at once, some picoseconds later and then where it was."""
+    done, boundary = [], Folder.boundary
+
+    def replaced(folder):
+        boundary(folder)
+        engine = folder.engine
+        if int(engine.state["next_body"]) >= len(engine.trace.bodies):
+            return
+        before, snapshot, now = state_of(folder), Snapshot(engine.memory), engine.now
+        for later in (12_345, 0):
+            snapshot.put_back(engine.memory, now + later, 0)
+            engine.memory.causes["released_ps"][: int(engine.state["causes"])] += later
+            assert state_of(folder) == before
+            engine.memory.causes["released_ps"][: int(engine.state["causes"])] -= later
+        done.append(now)
+
+    monkeypatch.setattr(Folder, "boundary", replaced)
+    monkeypatch.setattr(Folder, "_stretch", lambda *_: None)
+    return done
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("overlap", ["none", "micro_batch", "chunk"])
+def test_leaps_change_no_number(tmp_path, leaps, method, overlap):
+    package, _, plan = tiny_inputs(tmp_path, method=method, overlap=overlap, micro_batch=1, token_tile=32)
+    model = load_model(tmp_path / "model.yaml", {"layers": "9"})
+    trace = build_trace(package, model, plan)
+    assert_same(replay(trace, package, engine="plain"), replay(trace, package))
+    assert leaps
+
+
+def test_leaps_change_no_number_on_uneven_packages_with_a_shared_port(tmp_path, leaps):
+    package, _, plan = tiny_inputs(tmp_path, method="hecaton", overlap="chunk", micro_batch=1, token_tile=16)
+    package = load_package(package, {
+        "topology.columns": "3", "chiplet.sram.ports": "shared", "chiplet.sram.port_bandwidth": "24 GB/s",
+        "chiplet.reduction": "vector",
+    })  # fmt: skip
+    trace = build_trace(package, load_model(tmp_path / "model.yaml", {"layers": "9", "inner": "132"}), plan)
+    assert_same(replay(trace, package, engine="plain"), replay(trace, package))
+    assert leaps
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_state_put_back_goes_on_as_it_would_have(tmp_path, restless, method):
+    package, _, plan = tiny_inputs(tmp_path, method=method, overlap="chunk", micro_batch=1, token_tile=32)
+    trace = build_trace(package, load_model(tmp_path / "model.yaml", {"layers": "4"}), plan)
+    plain, fast = replay(trace, package, engine="plain"), replay(trace, package)
+    assert restless
+    assert fast.step_ps == plain.step_ps
+    assert fast.lanes == plain.lanes
+    assert fast.happenings == plain.happenings
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_random_state_put_back_goes_on_as_it_would_have(restless, seed):
+    package, trace, rooms = random_case(random.Random(seed))
+    plain, fast = replay(trace, package, engine="plain", rooms=rooms), replay(trace, package, rooms=rooms)
+    assert fast.step_ps == plain.step_ps
+    assert fast.lanes == plain.lanes
