@@ -38,7 +38,8 @@ fuzz: $(VENV)/.installed-dev ## spoilt trace and YAML files, 20,000 of each, all
 	@$(BIN)/python -m tests.sweep.mutations 20000
 
 validate-long: $(VENV)/.installed-dev ## the tests that take minutes
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --benchmark-disable -m long
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --benchmark-disable -m "long and not bench"
+	@$(BIN)/python -m pytest -q -p no:xdist --benchmark-disable -m "long and bench"
 
 clean: ## remove what the verbs above have made, and nothing else
 	@rm -rf $(VENV) runs/quickstart dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -7,9 +7,9 @@ from hecasim.specs import load_package, load_plan
 
 RING_WALL_S = 0.1
 """ASTRA-sim's analytical congestion-aware backend takes 4.1 CPU s for this ring (see `hecasim.probe.collective`)."""
-ALL_TO_ALL_WALL_S = {"mesh": 2.0, "torus": 4.5}
-"""On a mesh about 0.7 s. On a ring of 256, where 4.2 million transfers queue behind one another, about 3 s (2 s are
-wanted); ASTRA-sim takes 36 s there."""
+ALL_TO_ALL_WALL_S = 2.0
+"""On a mesh about 0.5 s, on a ring of 256, where 4.2 million transfers queue behind one another, 1.2 s; ASTRA-sim takes
+36 s on the ring."""
 
 
 def fastest(rows, columns, collective, algorithm, kind="mesh"):
@@ -29,4 +29,4 @@ def test_a_ring_of_1024_members():
 @pytest.mark.parametrize(("rows", "columns", "kind"), [(16, 16, "mesh"), (1, 256, "torus")])
 def test_an_all_to_all_of_256_members(rows, columns, kind):
     wall_s, _ = fastest(rows, columns, "all_to_all", "direct", kind)
-    assert wall_s < ALL_TO_ALL_WALL_S[kind]
+    assert wall_s < ALL_TO_ALL_WALL_S

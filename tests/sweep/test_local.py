@@ -55,6 +55,7 @@ def _running(pid: int) -> bool:
 
 
 @pytest.mark.long
+@pytest.mark.bench
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs")
 def test_two_processes_have_nearly_twice_the_throughput_of_one():
     """The best of three pairs: other work on the machine only ever takes away."""
