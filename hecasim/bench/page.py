@@ -46,9 +46,9 @@ A *body* is one token tile of one block's section of work. At the end of every b
 package is in a state, relative to now, in which it has been before: every pending event, queue, link, core, buffer and
 pointer alike. If so, and if the kinds of the bodies still to come repeat as well, then what follows must repeat what
 followed then, picosecond for picosecond, and whole periods are skipped: time is shifted, and all that only adds up
-(bytes, busy and waiting times, events) grows by as many periods. Likewise a stretch that was played once from some state
-and is to be played from the same one again, say in the last layer, is leapt over, to a snapshot of where it came to.
-Those bodies are **folded**. Nothing is approximated:
+(bytes, busy and waiting times, events) grows by as many periods. Likewise a stretch that was played once from some
+state and is to be played from the same one again, say in the last layer, is leapt over, to a snapshot of where it came
+to. Those bodies are **folded**. Nothing is approximated:
 `--engine plain` plays them all and gives the same step (`pytest tests/sim/test_fold.py`; here the last column of the
 tables, engine by engine). *Events* and *transfers* are those of the whole step, folded ones included; *played* is how
 many bodies the engine went through.

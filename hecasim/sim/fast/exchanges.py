@@ -63,6 +63,12 @@ def open_pattern(w, flight, row, pattern_number, position):
 def send_message(w, flight, row, pattern, pattern_number, number):
     """A member sends a message."""
     source, target, step = ends_of(w, pattern, number)
+    send_from(w, flight, row, pattern, pattern_number, number, source, target, step)
+
+
+@inlined
+def send_from(w, flight, row, pattern, pattern_number, number, source, target, step):
+    """The same for a message whose ends and step are known."""
     size, edge, extra = pattern.size, source, ZERO
     if pattern.kind == GRAPH:
         message = w.messages[pattern.messages + number]
@@ -193,12 +199,11 @@ def pass_along(w, flight, row, pattern, pattern_number, number):
     up, roots, turn = pattern.count - 1, pattern.roots, step // pattern.chunks
     if pattern.reduce_steps and w.lists[roots + turn] == target:
         return
-    if source < target < up:
-        send_message(w, flight, row, pattern, pattern_number, number + 1)
-    elif source > target > 0:
-        send_message(w, flight, row, pattern, pattern_number, number - 1)
+    way = target - source
+    if 0 <= target + way <= up:
+        send_from(w, flight, row, pattern, pattern_number, number + way, target, target + way, step)
     following = turn + 2
-    if pattern.reduce_steps or (step + 1) % pattern.chunks or following >= pattern.rounds:
+    if pattern.reduce_steps or step + 1 < (turn + 1) * pattern.chunks or following >= pattern.rounds:
         return
     if w.lists[roots + following] == target:
         for later in range(following * pattern.chunks, (following + 1) * pattern.chunks):

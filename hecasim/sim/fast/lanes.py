@@ -272,29 +272,40 @@ def send(w, row, route, stops, size, stream, owner, pattern, note, step, first_n
 
 @inlined
 def fork_off(w, fork_number, number):
-    """The head of a multicast is at a router: it goes on at once onto every branch and into the SRAM."""
+    """The head of a multicast is at a router: it goes on at once onto every branch and into the SRAM.
+
+    It goes onto the first branch itself, copies of it onto the others.
+    """
     fork = w.forks[fork_number]
-    for place in range(fork.branches, fork.branches_end, 2):
-        copy(w, number, place, BRANCH_STOPS, NONE)
-    if fork.member:
-        if fork.fill >= 0:
-            copy(w, number, fork.fill, FILL_STOPS, fork.tile)
-        else:
-            segment = w.segments[number]
-            at(w, w.clock[0].now + segment.held_ps, REACHES, segment.row * w.run[0].tiles + fork.tile)
-    free_segment(w, number)
+    first, end = fork.branches, fork.branches_end
+    if fork.member and fork.fill < 0:
+        at(w, w.clock[0].now + w.segments[number].held_ps, REACHES, w.segments[number].row * w.run[0].tiles + fork.tile)
+    for place in range(first + 2, end, 2):
+        turn(w, copy(w, number), place, BRANCH_STOPS, NONE)
+    if fork.member and fork.fill >= 0:
+        turn(w, copy(w, number) if first < end else number, fork.fill, FILL_STOPS, fork.tile)
+    elif first == end:
+        free_segment(w, number)
+    if first < end:
+        turn(w, number, first, BRANCH_STOPS, NONE)
 
 
 @inlined
-def copy(w, number, route, stops, note):
-    """A copy of a multicast's segment on its way from a fork; it comes one step after what it is a copy of."""
+def copy(w, number):
+    """Another segment like this one."""
     other = new_segment(w)
     w.segments[other] = w.segments[number]
-    segment = w.segments[other]
+    return other
+
+
+@inlined
+def turn(w, number, route, stops, note):
+    """A multicast's segment begins its way from a fork, one step after that to the fork."""
+    segment = w.segments[number]
     segment.route = route
     segment.stops = stops
     segment.hop = 0
     segment.note = note
     segment.step += 1
     segment.extra_ps = 0
-    request_lane(w, w.lists[route], other)
+    request_lane(w, w.lists[route], number)
