@@ -69,6 +69,18 @@ def test_leaps_change_no_number(tmp_path, leaps, method, overlap):
     assert leaps
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_drawn_is_drawn_where_the_plain_engine_draws_it(tmp_path, leaps, method):
+    package, _, plan = tiny_inputs(tmp_path, method=method, overlap="micro_batch", micro_batch=1, token_tile=32)
+    trace = build_trace(package, load_model(tmp_path / "model.yaml", {"layers": "9"}), plan)
+    plain = set(replay(trace, package, engine="plain", keep_spans=True).spans)
+    drawn = replay(trace, package, keep_spans=True).spans
+    assert leaps
+    assert drawn
+    assert set(drawn) <= plain
+    assert len(set(drawn)) == len(drawn)
+
+
 def test_leaps_change_no_number_on_uneven_packages_with_a_shared_port(tmp_path, leaps):
     package, _, plan = tiny_inputs(tmp_path, method="hecaton", overlap="chunk", micro_batch=1, token_tile=16)
     package = load_package(package, {

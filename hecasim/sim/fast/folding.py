@@ -62,7 +62,7 @@ class Folder:
             self._leap(stretch, here)
             here = self._fold(state)
             stretch = self._stretch(state, here)
-        if here.rank != BODY and not engine.memory.keep_spans and not self.stretches.knows(state):
+        if here.rank != BODY and not self.stretches.knows(state):
             self.stretches.keep(End(here, state, Snapshot(engine.memory)))
         engine.memory.crests[...] = self._levels()
 
@@ -97,8 +97,6 @@ class Folder:
 
     def _stretch(self, state: State, here: Boundary) -> Stretch | None:
         engine = self.engine
-        if engine.memory.keep_spans:  # the timeline shows what is played
-            return None
         found, under_way = self.remembered.of(state), self._under_way(here.next_body)
         return self.stretches.from_here(found, here, engine.trace.bodies, under_way, self.remembered.crests)
 
