@@ -8,11 +8,11 @@ whole micro-batch if its activations fit, else the largest power of two that doe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from typing import NamedTuple
 
 from hecasim.errors import InfeasiblePlan
-from hecasim.mapping.buffers import Buffer, Lives, Turn, first_alike, turns, weight_bytes
+from hecasim.mapping.buffers import Buffer, Lives, Turn, first_alike, weight_bytes
 from hecasim.parallel.program import Program, Section
 from hecasim.specs import SramSpec
 
@@ -94,15 +94,24 @@ class _Occupancy:
         self.lives = Lives(program, token_tiles)
         self._known: dict[Turn, _TurnBytes] = {}
         alike = first_alike(program, token_tiles)
-        units = [
-            self._bytes(turn._replace(part=alike[turn.part]) if section.tiled else turn, section)
-            for turn, section in turns(program, token_tiles)
+        runs = [
+            (self._bytes(Turn(number, part, len(alike) if section.tiled else 1), section), times)
+            for number, section in enumerate(program.sections)
+            for part, times in (_runs(alike) if section.tiled else [(0, 1)])
         ]
-        self.first_loads, self.last_stores = units[0].loads, units[-1].stores
+        self.first_loads, self.last_stores = runs[0][0].loads, runs[-1][0].stores
         level = self.peak = self.first_loads
         leaving = 0
-        for unit, following in zip_longest(units, units[1:], fillvalue=_TurnBytes(0, 0, 0, 0)):
-            level += following.loads
+        for (unit, times), (after, _) in zip_longest(runs, runs[1:], fillvalue=(_TurnBytes(0, 0, 0, 0), 1)):
+            for _ in range(times - 1):
+                before = level
+                level += unit.loads
+                self.peak = max(self.peak, level + unit.highest)
+                level += unit.kept - leaving
+                steady, leaving = leaving == unit.stores, unit.stores
+                if steady and level == before:  # and so it goes on to the end of the run
+                    break
+            level += after.loads
             self.peak = max(self.peak, level + unit.highest)
             level += unit.kept - leaving
             leaving = unit.stores
@@ -126,6 +135,11 @@ class _Occupancy:
             highest = max(highest, level) if place else level
             level -= given
         return highest, level
+
+
+def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """(number, times) of numbers that stand together."""
+    return [(number, len(list(alike))) for number, alike in groupby(numbers)]
 
 
 def total(buffers: Sequence[Buffer]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
 from hecasim.mapping.buffers import Lives, Turn, first_alike, turns
@@ -41,6 +42,7 @@ class BlockPass:
         self.resident = self.lowering.resident[program.block, program.phase]
         self.turns = list(turns(program, self.lowering.token_tiles))
         self.alike = first_alike(program, self.lowering.token_tiles)
+        self.run_ends = self._run_ends()
         own = [number for number, (_, section) in enumerate(self.turns) if _works(section, program.phase)]
         self.first_own = own[0] if own else 0
         self._places: dict[Place, Lowered] = {}
@@ -50,15 +52,36 @@ class BlockPass:
 
     def passage(self, context: Context) -> tuple[Lowered, ...]:
         """Its bodies in order."""
-        before, made = self._one(context.before), []
+        before, made = self._one(context.before), list[Lowered]()
         stored = False
-        for number, (turn, section) in enumerate(self.turns):
-            resumes = stored or not context.accumulates_first
-            lowered = self._lowered(number, turn, section, context, before, resumes=resumes)
-            made.append(lowered)
+        while len(made) < len(self.turns):
+            number, resumes = len(made), stored or not context.accumulates_first
+            lowered = self._lowered(number, *self.turns[number], context, before, resumes=resumes)
             stored = stored or bool(lowered.unit.gradient_stores)
-            before = self._beyond(before, lowered)
+            beyond = self._beyond(before, lowered)
+            even = beyond is before and resumes == (stored or not context.accumulates_first)
+            made += [lowered] * (self._evenly(number) if even else 1)
+            before = beyond
         return tuple(made)
+
+    def _evenly(self, number: int) -> int:
+        """How many bodies are like this one, if what comes before them goes on to be like what came before it."""
+        if number < FAR_BODIES or self.program.reads_back:
+            return 1
+        others = [place for place in (self.first_own, len(self.turns) - 1) if place >= number]
+        return max(1, min([self.run_ends[number], *others]) - number)
+
+    def _run_ends(self) -> list[int]:
+        """Of every turn: where those end that are of its section and as large."""
+        ends: list[int] = []
+        for _, run in groupby((turn.section, self._part(turn)) for turn, _ in self.turns):
+            length = len(list(run))
+            ends += [len(ends) + length] * length
+        return ends
+
+    def _part(self, turn: Turn) -> tuple[int, bool]:
+        """What can differ between token tiles: how large they are, and which is the first."""
+        return (self.alike[turn.part] if turn.parts > 1 else turn.part), turn.part == 0
 
     def _lowered(
         self, number: int, turn: Turn, section: Section, context: Context, before: tuple[Unit, ...], *, resumes: bool
@@ -66,8 +89,7 @@ class BlockPass:
         """One body; where a passage goes on evenly, it is found by what little can differ there."""
         key = None
         if FAR_BODIES <= number < len(self.turns) - 1 and number != self.first_own:
-            part = (self.alike[turn.part], turn.part == 0) if turn.parts > 1 else turn.part
-            key = (turn.section, part, id(before), resumes, tuple(self._sections_written(number, before)))
+            key = (turn.section, self._part(turn), id(before), resumes, tuple(self._sections_written(number, before)))
             if key in self._steady:
                 return self._steady[key]
         place = self._place(number, turn, context, before, resumes=resumes)

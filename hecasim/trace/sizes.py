@@ -34,6 +34,8 @@ def nest_work(step: NestStep, part: int, parts: int) -> WorkByTile:
 
 def work_by_class(columns: Sequence[Counts]) -> WorkByTile:
     """Tiles with equal numbers in all *columns*, (count, m, n, k) per product and last the vector operations."""
+    if all((column == column[0]).all() for column in columns):  # the usual case, and sorting takes long
+        return (_work_of_row([int(column[0]) for column in columns]),), None
     table, inverse = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
     classes = tuple(_work_of_row([int(cell) for cell in row]) for row in table)
     return classes, (tuple(int(number) for number in inverse.reshape(-1)) if len(classes) > 1 else None)
@@ -56,5 +58,4 @@ def collective_bytes(step: ExchangeStep, part: int = 0, parts: int = 1) -> int:
 
 def compact(sizes: Counts) -> tuple[int, ...]:
     """Bytes per tile as a Task keeps them: one number where all are alike."""
-    values = [int(size) for size in sizes]
-    return (values[0],) if len(set(values)) == 1 else tuple(values)
+    return (int(sizes[0]),) if (sizes == sizes[0]).all() else tuple(sizes.tolist())
