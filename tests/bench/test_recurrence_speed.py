@@ -8,8 +8,8 @@ from hecasim.specs import load_package, load_plan
 RING_WALL_S = 0.1
 """ASTRA-sim's analytical congestion-aware backend takes 4.1 CPU s for this ring (see `hecasim.probe.collective`)."""
 ALL_TO_ALL_WALL_S = 3.0
-"""2 s are wanted, with room here for a busy machine. On a mesh about 0.5 s; on a ring of 256, where 4.2 million transfers
-queue behind one another, 1.2 to 2 s, and ASTRA-sim takes 36 s."""
+"""2 s are wanted, with room here for a busy machine. On a mesh about 0.5 s; on a ring of 256, where 4.2 million
+transfers queue behind one another, 1.2 to 2 s, and ASTRA-sim takes 36 s."""
 
 
 def fastest(rows, columns, collective, algorithm, kind="mesh"):
