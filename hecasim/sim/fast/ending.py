@@ -154,7 +154,7 @@ def free_outsiders(w, row):
 def body_led(w, body):
     """The work of a body has ended on every tile."""
     run, led = w.run[0], w.led
-    mask = len(led) - 1
+    mask = w.led_length - 1
     led[body & mask] = 1
     while led[run.led & mask]:
         led[run.led & mask] = 0

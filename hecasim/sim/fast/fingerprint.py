@@ -44,7 +44,7 @@ def fingerprint(w, sums):
 def book_what_is_past(w, now):
     """Lanes whose claim is over for all but the books, time that has passed on every tile, and its levels."""
     lanes = w.lanes
-    for number in range(len(lanes)):
+    for number in range(w.lanes_length):
         lane = lanes[number]
         if lane.owner >= 0 and lane.owned_until < now:
             release(w, lane)
@@ -114,7 +114,7 @@ def event_sum(w, ahead, entry, now, base, factor):
 def lanes_sum(w, now, base, factor):
     """Lanes with their queues, and whose they are."""
     lanes, total = w.lanes, 0
-    for number in range(len(lanes)):
+    for number in range(w.lanes_length):
         lane = lanes[number]
         busy = max(0, lane.free_at - now)
         if lane.owner >= 0:
@@ -177,13 +177,13 @@ def tiles_sum(w, now, base, factor):
 def bodies_sum(w, now, base, factor):
     """The bodies in flight, task by task and tile by tile."""
     slots, counters, per_body, total = w.slots, w.counters, w.run[0].per_body, 0
-    for number in range(1, len(slots)):
+    for number in range(1, w.slots_length):
         slot = slots[number]
         if not slot.alive:
             continue
         name = stir(stir(BODY, slot.index - base, factor), slot.kind, factor)
         total += stir(stir(name, slot.tasks_left, factor), slot.leading, factor)
-        for counter in range(counters.shape[1]):
+        for counter in range(w.counters_width):
             if counters[number, counter]:
                 total += stir(stir(stir(COUNTER, name, factor), counter, factor), counters[number, counter], factor)
         for row in range(number * per_body, number * per_body + w.kinds[slot.kind].count):
@@ -227,9 +227,9 @@ def task_sum(w, number, now, base, factor):
 @compiled
 def scheduler_sum(w, now, base, factor):
     """Which bodies are over, and what let the last one be issued."""
-    run, led, mask = w.run[0], w.led, len(w.led) - 1
+    run, led, mask = w.run[0], w.led, w.led_length - 1
     total = stir(LED, run.led - base, factor)
-    for ahead in range(len(led)):
+    for ahead in range(w.led_length):
         if led[(run.led + ahead) & mask]:
             total += stir(stir(LED, run.led + ahead - base, factor), YES, factor)
     if run.gate_cause >= 0:

@@ -53,7 +53,7 @@ def clear_row(w, number, task):
         owed[number, tile] = 0
         parked[number, tile] = -1
     ready = w.ready
-    for channel in range(ready.shape[1]):
+    for channel in range(w.ready_width):
         ready[number, channel] = 0
     for flight in range(number * groups, (number + 1) * groups):
         flights[flight].joined = 0
@@ -87,7 +87,7 @@ def wait_for_earlier(w, row, task, index):
 def slot_of(w, index):
     """The slot of a body in flight, -1 if it is over."""
     slots = w.slots
-    for number in range(1, len(slots)):
+    for number in range(1, w.slots_length):
         if slots[number].alive and slots[number].index == index:
             return number
     return -1

@@ -34,7 +34,7 @@ def new_segment(w):
         run.free_segment = segments[number].following
         return number
     number = run.segments
-    if number + 1 < len(segments):
+    if number + 1 < w.segments_length:
         run.segments = number + 1
     else:
         run.short = 1

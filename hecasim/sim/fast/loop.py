@@ -56,11 +56,11 @@ def run(w, r):
 @compiled
 def nearly_full(w):
     """Whether one picosecond more might not find room in what is kept for Python."""
-    run, rows = w.run[0], len(w.rows)
+    run, rows = w.run[0], w.rows_length
     return (
-        run.notes + rows > len(w.notes)
-        or run.causes + rows > len(w.causes)
-        or run.spans + rows * run.shown_tiles > len(w.spans)
+        run.notes + rows > w.notes_length
+        or run.causes + rows > w.causes_length
+        or run.spans + rows * run.shown_tiles > w.spans_length
     )
 
 

@@ -28,7 +28,7 @@ def look(w, number):
 def take_peaks(w, number):
     """The present levels count; the crests of both pools and of the whole stand behind those of the classes."""
     tile, levels, peaks, crests = w.tiles[number], w.levels, w.peaks, w.crests
-    last = crests.shape[1]
+    last = w.crests_width
     for kind in range(last - 3):
         peaks[number, kind] = max(peaks[number, kind], levels[number, kind])
         crests[number, kind] = max(crests[number, kind], levels[number, kind])

@@ -120,7 +120,7 @@ def move(w, row, task, tile):
     if task.party < 0:
         move_tile(w, row, task, tile)
         return
-    everybody = w.party.shape[1] - 1
+    everybody = w.party_width - 1
     channel = everybody if w.party[task.party, everybody] else w.port_of[tile]
     w.stage[row, tile] = 1
     ready = w.ready[row, channel] + 1

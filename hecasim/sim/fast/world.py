@@ -25,7 +25,7 @@ from hecasim.sim.fast.tables import FIELDS
 
 WORDS = 4
 """Kept of every array: its address and its shape."""
-ADDRESS_BITS = 64
+WORD = ir.IntType(64)
 
 
 class World:
@@ -51,7 +51,12 @@ class WorldType(types.Type):
 
 
 WORLD = WorldType()
-ARRAYS = {name: types.Array(from_dtype(kind), dimensions, "C") for name, (kind, dimensions) in FIELDS.items()}
+EXTENTS = {f"{name}_{word}": (name, axis) for name in FIELDS for axis, word in enumerate(("length", "width"))}
+"""What a World is asked for the extents of a table: its arrays do not know them, see `_field`."""
+ARRAYS = {
+    name: types.Array(from_dtype(kind), dimensions, "C" if dimensions == 1 else "A")
+    for name, (kind, dimensions) in FIELDS.items()
+}
 PLACES = {name: place for place, name in enumerate(FIELDS)}
 
 
@@ -75,32 +80,39 @@ def _unbox(_kind: WorldType, value: Any, c: Any) -> NativeValue:
 
 @infer_getattr
 class _Fields(AttributeTemplate):
-    """Every field is an array."""
+    """Every field is an array or an extent of one."""
 
     key = WorldType
 
     def generic_resolve(self, _world: Any, name: str) -> Any:  # type: ignore[override]
-        return ARRAYS.get(name)
+        return types.int64 if name in EXTENTS else ARRAYS.get(name)
 
 
 @lower_getattr_generic(WorldType)
 def _field(context: Any, builder: Any, _kind: WorldType, world: Any, name: str) -> Any:
+    """An array, or an extent of one.
+
+    The arrays say that they are 0 long: numba adds the length to an index below 0, which none is here, and so there is
+    nothing to add. Those of several dimensions are found by their strides ("A").
+    """
+    if name in EXTENTS:
+        table, axis = EXTENTS[name]
+        return _word(builder, world, table, 1 + axis)
     kind = ARRAYS[name]
-    word, never = ir.IntType(ADDRESS_BITS), builder.module.add_metadata([])
-    table = builder.bitcast(world, word.as_pointer())
-
-    def read(number: int) -> Any:
-        at = builder.gep(table, [ir.Constant(word, WORDS * PLACES[name] + number)], inbounds=True)
-        found = builder.load(at)
-        found.set_metadata("invariant.load", never)
-        return found
-
     array = make_array(kind)(context, builder)
-    size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
-    shape = [read(1 + axis) for axis in range(kind.ndim)]
-    strides = [ir.Constant(word, size)]
-    for extent in reversed(shape[1:]):
-        strides.insert(0, builder.mul(strides[0], extent))
-    data = builder.inttoptr(read(0), context.get_data_type(kind.dtype).as_pointer())
-    populate_array(array, data=data, shape=shape, strides=strides, itemsize=ir.Constant(word, size), meminfo=None)
+    size = ir.Constant(WORD, context.get_abi_sizeof(context.get_data_type(kind.dtype)))
+    strides = [size]
+    for axis in range(kind.ndim - 1, 0, -1):
+        strides.insert(0, builder.mul(strides[0], _word(builder, world, name, 1 + axis)))
+    data = builder.inttoptr(_word(builder, world, name, 0), context.get_data_type(kind.dtype).as_pointer())
+    shape = [ir.Constant(WORD, 0)] * kind.ndim
+    populate_array(array, data=data, shape=shape, strides=strides, itemsize=size, meminfo=None)
     return array._getvalue()
+
+
+def _word(builder: Any, world: Any, name: str, number: int) -> Any:
+    """A number of a table's place, which never changes while a compiled function works."""
+    place = ir.Constant(WORD, WORDS * PLACES[name] + number)
+    found = builder.load(builder.gep(builder.bitcast(world, WORD.as_pointer()), [place], inbounds=True))
+    found.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return found
