@@ -103,18 +103,15 @@ class _Occupancy:
         level = self.peak = self.first_loads
         leaving = 0
         for (unit, times), (after, _) in zip_longest(runs, runs[1:], fillvalue=(_TurnBytes(0, 0, 0, 0), 1)):
-            for _ in range(times - 1):
-                before = level
-                level += unit.loads
+            left = times
+            while left:
+                before, steady = level, leaving == unit.stores
+                level += (unit if left > 1 else after).loads
                 self.peak = max(self.peak, level + unit.highest)
                 level += unit.kept - leaving
-                steady, leaving = leaving == unit.stores, unit.stores
-                if steady and level == before:  # and so it goes on to the end of the run
-                    break
-            level += after.loads
-            self.peak = max(self.peak, level + unit.highest)
-            level += unit.kept - leaving
-            leaving = unit.stores
+                leaving = unit.stores
+                # Where nothing changes any more it goes on so, up to the last turn of the run.
+                left = 1 if left > 1 and steady and level == before else left - 1
 
     def _bytes(self, turn: Turn, section: Section) -> _TurnBytes:
         if turn not in self._known:

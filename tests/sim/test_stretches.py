@@ -59,20 +59,23 @@ def restless(monkeypatch):
     return done
 
 
+def deep(tmp_path, method, overlap, layers):
+    """The small package, and the trace of a model of so many layers on it."""
+    package, _, plan = tiny_inputs(tmp_path, method=method, overlap=overlap, micro_batch=1, token_tile=32)
+    return package, build_trace(package, load_model(tmp_path / "model.yaml", {"layers": str(layers)}), plan)
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("overlap", ["none", "micro_batch", "chunk"])
 def test_leaps_change_no_number(tmp_path, leaps, method, overlap):
-    package, _, plan = tiny_inputs(tmp_path, method=method, overlap=overlap, micro_batch=1, token_tile=32)
-    model = load_model(tmp_path / "model.yaml", {"layers": "9"})
-    trace = build_trace(package, model, plan)
+    package, trace = deep(tmp_path, method, overlap, 9)
     assert_same(replay(trace, package, engine="plain"), replay(trace, package))
     assert leaps
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_drawn_is_drawn_where_the_plain_engine_draws_it(tmp_path, leaps, method):
-    package, _, plan = tiny_inputs(tmp_path, method=method, overlap="micro_batch", micro_batch=1, token_tile=32)
-    trace = build_trace(package, load_model(tmp_path / "model.yaml", {"layers": "9"}), plan)
+    package, trace = deep(tmp_path, method, "micro_batch", 9)
     plain = set(replay(trace, package, engine="plain", keep_spans=True).spans)
     drawn = replay(trace, package, keep_spans=True).spans
     assert leaps
@@ -94,8 +97,7 @@ def test_leaps_change_no_number_on_uneven_packages_with_a_shared_port(tmp_path, 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_state_put_back_goes_on_as_it_would_have(tmp_path, restless, method):
-    package, _, plan = tiny_inputs(tmp_path, method=method, overlap="chunk", micro_batch=1, token_tile=32)
-    trace = build_trace(package, load_model(tmp_path / "model.yaml", {"layers": "4"}), plan)
+    package, trace = deep(tmp_path, method, "chunk", 4)
     plain, fast = replay(trace, package, engine="plain"), replay(trace, package)
     assert restless
     assert fast.step_ps == plain.step_ps

@@ -13,6 +13,8 @@ from hecasim.sim.fast.tables import NONE, RECENT_BITS, WHAT_BITS, ZERO
 
 NEVER = np.int64((1 << 63) - 1)
 """Of the places behind the last one of the heap, so that four can be compared wherever one is."""
+BEYOND = np.int64(3)
+"""So many of them."""
 SPREAD = np.int64(-7046029254386353131)
 """An odd number without a pattern in its bits."""
 RECENT_SHIFT, RECENT_MASK = np.int64(64 - RECENT_BITS), np.int64((1 << RECENT_BITS) - 1)
@@ -52,7 +54,7 @@ def new_instant(w, time):
     w.instants[number].first = NONE
     place = clock.agenda
     clock.agenda = place + 1
-    for beyond in range(place + 1, place + 4):
+    for beyond in range(place + 1, place + 1 + BEYOND):
         agenda[beyond].time = NEVER
     rise(w, place, time, number)
     return number
@@ -118,7 +120,7 @@ def sink(w, place, time, number, count):
         if first >= count:
             break
         least, earliest = first, agenda[first].time
-        for other in range(first + 1, first + 4):  # a choice without a branch, which nobody could foretell
+        for other in range(first + 1, first + 1 + BEYOND):  # a choice without a branch, which nobody could foretell
             found = agenda[other].time
             sooner = found < earliest
             least = other if sooner else least

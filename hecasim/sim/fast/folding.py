@@ -21,7 +21,7 @@ from hecasim.sim.fast.chain import Fold
 from hecasim.sim.fast.fingerprint import fingerprint
 from hecasim.sim.fast.lists import Numbers
 from hecasim.sim.fast.remembering import BODY, LAYER, MICRO_BATCH, Boundary, Place, Remembered, State
-from hecasim.sim.fast.snapshot import Snapshot, rows_in_use
+from hecasim.sim.fast.snapshot import Snapshot
 from hecasim.sim.fast.stretches import End, Stretch, Stretches
 from hecasim.trace.play import Repetition
 
@@ -116,7 +116,7 @@ class Folder:
         engine.rows.repeat(begin.rows, stretch.how, here.now_ps - begin.now_ps, end.rows)
         engine.offset_ps += lasts
         engine.name_bodies()
-        entries = self._new_causes(here.clock_ps - end.clock_ps)
+        entries = self._new_causes(stretch.end.snapshot.open, here.clock_ps - end.clock_ps)
         self.folds.append(Fold(
             begin.clock_ps, end.clock_ps, here.clock_ps, 1, range(begin.folds, end.folds),
             _twins(begin.causes, here.causes), entries,
@@ -124,11 +124,9 @@ class Folder:
         self.skipped_bodies += stretch.bodies
         self.barren = 0
 
-    def _new_causes(self, by_ps: int) -> dict[int, int]:
-        """The causes of all tasks in flight under new numbers, so much later; new ones -> those of the snapshot."""
+    def _new_causes(self, rows: Numbers, by_ps: int) -> dict[int, int]:
+        """The causes of all tasks in flight, in *rows*, under new numbers, so much later; new -> old ones."""
         memory, state = self.engine.memory, self.engine.state
-        rows = rows_in_use(memory, np.nonzero(memory.slots["alive"])[0])
-        rows = rows[memory.rows["left"][rows] > 0]
         numbers = {int(number) for name in ("cause", "earlier") for number in memory.rows[name][rows]}
         old = sorted((numbers | {int(state["gate_cause"])}) - {-1})
         first = memory.room_for_causes(len(old))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hecasim.sim.fast import tables
+from hecasim.sim.fast.agenda import BEYOND
 from hecasim.sim.fast.lists import Numbers
 from hecasim.sim.fast.tables import OWN
 from hecasim.sim.fast.world import World
@@ -69,7 +70,7 @@ class Memory:
             "jobs": (tables.JOB, (rows * tiles + segments,)), "entrants": (tables.ENTRANT, (rows * tiles,)),
             "outsiders": (tables.OUTSIDE, (rows * rows,)), "starts": (tables.START, (rows * tiles,)),
             "disturbed": (whole, (rows * self.groups,)),
-            "agenda": (tables.HEAPED, (events + BEYOND,)), "instants": (tables.INSTANT, (events,)),
+            "agenda": (tables.HEAPED, (events + int(BEYOND),)), "instants": (tables.INSTANT, (events,)),
             "events": (tables.EVENT, (events,)),
         }  # fmt: skip
 
@@ -155,10 +156,10 @@ class Memory:
         self._make_rows(self.slot_count)
         for name, array in old.items():
             if name in AGENDA:
-                used = int(self.arrays["clock"][0][name]) + BEYOND
+                used = int(self.arrays["clock"][0][name]) + int(BEYOND)
                 self.arrays[name][:used] = array[:used]
             elif name in KEPT_UP_TO:
-                used = int(self.arrays["run"][0][KEPT_UP_TO[name]])
+                used = int(self.arrays["run"][0][name])
                 self.arrays[name][:used] = array[:used]
             else:
                 self.arrays[name][: len(array)] = array
@@ -188,26 +189,17 @@ class Memory:
             self.arrays[name][: len(old)] = old
 
 
-BEYOND = 3
-"""Places behind the last one of the agenda that hold a time too, see `agenda`."""
 AGENDA = ("agenda", "instants", "events")
 """Tables of which the clock tells how many records have been used."""
-KEPT_UP_TO = {
-    "segments": "segments", "parkings": "parkings", "jobs": "jobs", "entrants": "entrants", "outsiders": "outsiders",
-    "starts": "starts", "disturbed": "disturbed",
-}  # fmt: skip
-"""Tables of which only so many records, by the name of their count, have been used."""
-
-
-LINE_BYTES = 64
-"""What a processor fetches at once: records of so many bytes should not lie across two of them."""
+KEPT_UP_TO = ("segments", "parkings", "jobs", "entrants", "outsiders", "starts", "disturbed")
+"""Tables of which only so many records have been used as the run tells by their names."""
 
 
 def aligned(shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
     """An array as `numpy.empty` makes it, which begins at a line."""
     size = int(np.prod(shape)) * np.dtype(kind).itemsize
-    room = np.empty(size + LINE_BYTES, np.uint8)
-    begins = -room.ctypes.data % LINE_BYTES
+    room = np.empty(size + tables.LINE_BYTES, np.uint8)
+    begins = -room.ctypes.data % tables.LINE_BYTES
     array: NDArray[Any] = room[begins : begins + size].view(kind).reshape(shape)
     return array
 

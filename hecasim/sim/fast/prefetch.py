@@ -12,8 +12,7 @@ from numba.core import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-LINE_BYTES = 64
-"""What a processor fetches at once."""
+from hecasim.sim.fast.tables import LINE_BYTES
 
 
 def _as_intrinsic(generator: Any) -> Any:

@@ -6,21 +6,19 @@ they are. A snapshot keeps what is in use: slots that are alive, tasks that have
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hecasim.sim.fast.agenda import NEVER
+from hecasim.sim.fast.agenda import BEYOND, NEVER
 from hecasim.sim.fast.jit import entry
-from hecasim.sim.fast.memory import BEYOND, Memory
+from hecasim.sim.fast.memory import AGENDA, Memory
 
 Table = NDArray[Any]
 
-TAKEN = {"jobs": "jobs", "entrants": "entrants", "outsiders": "outsiders",
-         "parkings": "parkings"}  # fmt: skip
-"""Tables of records that are taken and given back, and the counts that say how many of them have ever been taken."""
-ON_AGENDA = ("agenda", "instants", "events")
+TAKEN = ("jobs", "entrants", "outsiders", "parkings")
+"""Tables of records that are taken and given back; the run tells how many of them have ever been taken."""
 BY_ROW = ("waits", "done", "started", "stage", "owed", "parked", "ready")
 ON_LANE = ("owner", "waiting", "free_at", "alarmed", "pointer", "started_at", "owned_until", "place")
 """Fields of a lane that are put back."""
@@ -38,13 +36,6 @@ TIMES = {
 """Fields that are picoseconds on the clock and, where they do not matter any more, lie in the past."""
 
 
-class Cause(NamedTuple):
-    """A place where the number of a cause stands: of which row, and which one; of no row, that of the gate."""
-
-    row: int
-    name: str
-
-
 class Snapshot:
     """The state of a package at the end of a picosecond."""
 
@@ -54,8 +45,8 @@ class Snapshot:
         self.now = int(clock["now"])
         self.slots = np.nonzero(memory.slots["alive"])[0]
         arrays = memory.arrays
-        self.tables: dict[str, Table] = {name: arrays[name][: run[count]].copy() for name, count in TAKEN.items()}
-        self.tables |= {name: arrays[name][: clock[name] + BEYOND].copy() for name in ON_AGENDA}
+        self.tables: dict[str, Table] = {name: arrays[name][: run[name]].copy() for name in TAKEN}
+        self.tables |= {name: arrays[name][: clock[name] + BEYOND].copy() for name in AGENDA}
         for name in ("tiles", "levels", "led"):
             self.tables[name] = arrays[name].copy()
         self.under_way = _segments_under_way(memory)
@@ -65,7 +56,7 @@ class Snapshot:
         self.waited_for = np.nonzero(memory.lanes["waiting"])[0]
         self.tables["queues"] = memory.queues[self.waited_for]
         self.tables["slots"], self.tables["counters"] = memory.slots[self.slots], memory.counters[self.slots]
-        self.in_use = rows_in_use(memory, self.slots)
+        self.in_use = _rows_in_use(memory, self.slots)
         self.open = self.in_use[memory.rows["left"][self.in_use] > 0]
         self.tables["rows"] = memory.rows[self.in_use]
         self.tables["flights"] = memory.flights[_flights(memory, self.open)]
@@ -80,7 +71,7 @@ class Snapshot:
         """Make this the state at picosecond *now* of the clock, with every body so many further on."""
         by_ps = now - self.now
         shifted = {name: self._shifted(name, by_ps) for name in self.tables}
-        for name in (*TAKEN, *ON_AGENDA, "levels"):
+        for name in (*TAKEN, *AGENDA, "levels"):
             memory.arrays[name][: len(shifted[name])] = shifted[name]
         for name in memory.tiles.dtype.names or ():
             if name not in ADDED_UP:
@@ -136,7 +127,7 @@ class Snapshot:
             memory.arrays[name][self.open] = shifted[name]
 
 
-def rows_in_use(memory: Memory, slots: Table) -> Table:
+def _rows_in_use(memory: Memory, slots: Table) -> Table:
     """The rows of all tasks of the bodies in *slots*."""
     counts = memory.kinds["count"][memory.slots["kind"][slots]].tolist()
     rows = [slot * memory.per_body + number for slot, count in zip(slots.tolist(), counts, strict=True)

@@ -48,24 +48,21 @@ class Stretches:
 
     def __init__(self) -> None:
         self._ends: deque[End] = deque()
-        self._states: set[State] = set()
         self._bytes = 0
 
     def knows(self, state: State) -> bool:
         """Whether a stretch may end in this state."""
-        return state in self._states
+        return any(end.state == state for end in self._ends)
 
     def keep(self, end: End) -> None:
         """Another end; the oldest ones are forgotten where there is no room."""
         self._ends.append(end)
-        self._states.add(end.state)
         self._bytes += end.snapshot.bytes
         while self._bytes > ROOM_BYTES and len(self._ends) > 1:
             self._forget()
 
     def _forget(self) -> None:
         oldest = self._ends.popleft()
-        self._states.discard(oldest.state)
         self._bytes -= oldest.snapshot.bytes
 
     def from_here(

@@ -43,11 +43,13 @@ def _record(names: str) -> np.dtype[Any]:
     return np.dtype([(name, np.int64) for name in names.split()])
 
 
+LINE_BYTES = 64
+"""What a processor fetches at once."""
 LANE = _record(
     "owner arrivals asking waiting free_at alarmed rate pointer"
     " latency_ps wait_ps busy_ps bytes_carried segments started_at owned_until place"
 )
-"""What is read and written together stands within 64 bytes, which a processor fetches at once; likewise below."""
+"""What is read and written together stands within a line; likewise below."""
 SEGMENT = _record(
     "route hop following asked_ps cut stream stops held_ps extra_ps owner pattern note row step number source"
 )
