@@ -33,6 +33,10 @@ PATIENCE, STRIDE = 64, 8
 """After so many boundaries without a recurrence one in so many is looked at."""
 
 
+POOLS = ("weights", "activations", "total")
+"""Levels beside those of each class of buffer: of both pools of SRAM, and of all together."""
+
+
 class Folder:
     """Looks for recurrences and skips the periods they allow."""
 
@@ -62,8 +66,8 @@ class Folder:
             self._leap(stretch, here)
             here = self._fold(state)
             stretch = self._stretch(state, here)
-        if here.rank != BODY and not self.stretches.knows(state):
-            self.stretches.keep(End(here, state, Snapshot(engine.memory)))
+        if here.rank != BODY:
+            self._end_here(state, here)
         engine.memory.crests[...] = self._levels()
 
     def _passes(self, upcoming: int) -> bool:
@@ -82,6 +86,7 @@ class Folder:
         crest = self.remembered.crests.since(before.number) if how is not None and how.times else None
         self.remembered.keep(state, here)
         if how is not None and crest is not None:
+            self._end_here(state, here)
             self._skip(before, here, how, crest)
             here = self._here()
             self.remembered.keep(state, here)
@@ -98,12 +103,19 @@ class Folder:
     def _stretch(self, state: State, here: Boundary) -> Stretch | None:
         engine = self.engine
         found, under_way = self.remembered.of(state), self._under_way(here.next_body)
-        return self.stretches.from_here(found, here, engine.trace.bodies, under_way, self.remembered.crests)
+        crests = self.remembered.crests
+        return self.stretches.from_here(found, here, engine.trace.bodies, under_way, crests, self._fits)
+
+    def _end_here(self, state: State, here: Boundary) -> None:
+        """Let stretches end at this boundary."""
+        if not self.stretches.knows(state):
+            self.stretches.keep(End(here, state, Snapshot(self.engine.memory)))
 
     def _leap(self, stretch: Stretch, here: Boundary) -> None:
         """Go to the end of a stretch at once."""
         engine, memory, begin, end = self.engine, self.engine.memory, stretch.begin, stretch.end.boundary
         lasts, crest = end.now_ps - begin.now_ps, self.remembered.crests.between(begin.number, end.number)
+        rise = here.levels - begin.levels
         changed = memory.tiles["since"].copy()
         stretch.end.snapshot.put_back(memory, engine.now, here.next_body + stretch.bodies - end.next_body)
         self._add(end.sums - begin.sums)
@@ -111,7 +123,7 @@ class Folder:
         since = memory.tiles["since"]
         moved = since + (end.now_ps - end.clock_ps) > begin.now_ps
         since[...] = np.where(moved, since + here.clock_ps - end.clock_ps, changed - lasts)
-        self.remembered.crests.reach(crest)
+        self._lift(rise, crest)
         self.remembered.crests.reach(self._levels())
         engine.rows.repeat(begin.rows, stretch.how, here.now_ps - begin.now_ps, end.rows)
         engine.offset_ps += lasts
@@ -176,7 +188,7 @@ class Folder:
         """Levels of every tile: of each class of buffer, of both pools, and of all together."""
         memory = self.engine.memory
         tiles = memory.tiles
-        return np.column_stack((memory.levels, tiles["weights"], tiles["activations"], tiles["total"]))
+        return np.column_stack((memory.levels, *(tiles[name] for name in POOLS)))
 
     def _room(self, before: Boundary, here: Boundary, how: Repetition) -> Repetition:
         """No more periods than fit into SRAM, where each leaves more behind than the one before."""
@@ -189,7 +201,7 @@ class Folder:
             return how._replace(times=0)
         most, crest = how.times, self.remembered.crests.since(before.number)
         for pool, room in enumerate(self.engine.tables.rooms.tolist()):
-            place = growth.shape[1] - 3 + pool
+            place = growth.shape[1] - len(POOLS) + pool
             growing = growth[:, place] > 0
             if room >= 0 and growing.any():
                 fits = (room - crest[growing, place]) // growth[growing, place]
@@ -200,14 +212,24 @@ class Folder:
         growth = here.levels - before.levels
         if not growth.any():
             return
+        self._lift(times * growth, crest + times * np.maximum(growth, 0))
+
+    def _lift(self, rise: Numbers, crest: Numbers | None) -> None:
+        """SRAM is so much fuller, and was once as full as *crest*."""
         memory, kinds = self.engine.memory, self.engine.memory.levels.shape[1]
-        crest = crest + times * np.maximum(growth, 0)
-        memory.levels[...] += times * growth[:, :kinds]
-        memory.peaks[...] = np.maximum(memory.peaks, crest[:, :kinds])
-        for place, name in enumerate(("weights", "activations", "total")):
-            memory.tiles[name] += times * growth[:, kinds + place]
-        memory.tiles["total_peak"] = np.maximum(memory.tiles["total_peak"], crest[:, -1])
-        self.remembered.crests.reach(crest)
+        memory.levels[...] += rise[:, :kinds]
+        for place, name in enumerate(POOLS):
+            memory.tiles[name] += rise[:, kinds + place]
+        if crest is not None:
+            memory.peaks[...] = np.maximum(memory.peaks, crest[:, :kinds])
+            memory.tiles["total_peak"] = np.maximum(memory.tiles["total_peak"], crest[:, -1])
+            self.remembered.crests.reach(crest)
+
+    def _fits(self, crest: Numbers) -> bool:
+        """Whether both pools have room for such levels."""
+        first = crest.shape[1] - len(POOLS)
+        rooms = enumerate(self.engine.tables.rooms.tolist())
+        return all(room < 0 or int(crest[:, first + pool].max()) <= room for pool, room in rooms)
 
     # --- what is skipped --------------------------------------------------------------------------------------
 

@@ -1,25 +1,29 @@
 """Stretches: what was played once from one state is not played again, also where it is no period.
 
-Proof obligation, checked at run time: a boundary's state has the fingerprint of an earlier one's, SRAM is as full, and
-the bodies still to be issued are of the kinds that followed there, up to some later boundary of which a snapshot was
-kept. Then the package comes from here to the state in that snapshot, picosecond for picosecond, in the time that it
-took there, and everything that only adds up grows by as much.
+Proof obligation, checked at run time: a boundary's state has the fingerprint of an earlier one's, SRAM is as full or
+nobody was refused space there and nobody would be here, and the bodies still to be issued are of the kinds that
+followed there, up to some later boundary of which a snapshot was kept. Then the package comes from here to the state in
+that snapshot, picosecond for picosecond, in the time that it took there, and everything that only adds up grows by as
+much.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
+from hecasim.sim.fast.lists import Numbers
 from hecasim.sim.fast.remembering import Boundary, Crests, State
 from hecasim.sim.fast.snapshot import Snapshot
 from hecasim.trace.play import Order, Repetition
 
-ROOM_BYTES = 40 * 2**20
+ROOM_BYTES = 56 * 2**20
 """Of all snapshots."""
+
+
+Fits = Callable[[Numbers], bool]
+"""Whether SRAM has room for such levels."""
 
 
 class End(NamedTuple):
@@ -66,28 +70,42 @@ class Stretches:
         self._bytes -= oldest.snapshot.bytes
 
     def from_here(
-        self, found: Sequence[Boundary], here: Boundary, bodies: Order, under_way: int, crests: Crests
+        self, found: Sequence[Boundary], here: Boundary, bodies: Order, under_way: int, crests: Crests, fits: Fits
     ) -> Stretch | None:
         """The longest stretch that begins as *here* at one of the boundaries *found*, and whose crests are known."""
         while self._ends and not crests.known(self._ends[0].boundary.number):
             self._forget()
         longest: Stretch | None = None
         for begin in found:
-            if begin.next_body < here.next_body and np.array_equal(begin.levels, here.levels):
-                stretch = self._from(begin, here, bodies, under_way, crests, longest.bodies if longest else 0)
-                longest = stretch or longest
+            if begin.next_body < here.next_body:
+                least = longest.bodies if longest else 0
+                for stretch in self._from(begin, here, bodies, under_way, crests):
+                    if stretch.bodies <= least:
+                        break
+                    if _has_room(stretch, here, crests, fits):
+                        longest = stretch
+                        break
         return longest
 
     def _from(
-        self, begin: Boundary, here: Boundary, bodies: Order, under_way: int, crests: Crests, least: int
-    ) -> Stretch | None:
-        """The longest one that begins at a boundary, if it is longer than *least* bodies."""
+        self, begin: Boundary, here: Boundary, bodies: Order, under_way: int, crests: Crests
+    ) -> Iterator[Stretch]:
+        """Those that begin at a boundary, the longest first."""
         for end in reversed(self._ends):
             length = end.boundary.next_body - begin.next_body
-            if end.boundary.number <= begin.number or length <= least:
+            if end.boundary.number <= begin.number:
                 break
             if crests.known(end.boundary.number) and here.next_body + length < len(bodies):
                 how = bodies.again(begin.next_body, here.next_body, length, under_way)
                 if how is not None:
-                    return Stretch(begin, end, how)
-        return None
+                    yield Stretch(begin, end, how)
+
+
+def _has_room(stretch: Stretch, here: Boundary, crests: Crests, fits: Fits) -> bool:
+    """Whether everybody who was let into SRAM there is let in at the same picosecond here, and nobody else."""
+    begin, end = stretch.begin, stretch.end.boundary
+    rise = here.levels - begin.levels
+    if not rise.any():
+        return True
+    crest = crests.between(begin.number, end.number)
+    return begin.refusals == end.refusals and crest is not None and fits(crest + rise)
