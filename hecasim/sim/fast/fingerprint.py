@@ -15,8 +15,9 @@ from hecasim.sim.fast.times import pass_to
 
 FIRST, SECOND = np.int64(-7046029254386353131), np.int64(-4417276706812531889)
 """Odd numbers without a pattern in their bits (of splitmix64)."""
-(IN_AGENDA, ON_LANE, IN_READY, FOR_SPACE, ON_TILE, BODY, TASK, PART, PARKED, COUNTER, GATE, LED, YES, NO) = (
-    np.int64(number) for number in range(1, 15)
+(IN_AGENDA, ON_LANE, IN_READY, FOR_SPACE, ON_TILE, BODY, TASK, PART, PARKED, COUNTER, GATE, LED, YES, NO,
+ WAITER) = (
+    np.int64(number) for number in range(1, 16)
 )
 """What a number is about."""
 
@@ -181,7 +182,7 @@ def bodies_sum(w, now, base, factor):
         slot = slots[number]
         if not slot.alive:
             continue
-        name = stir(stir(BODY, slot.index - base, factor), slot.kind, factor)
+        name = stir(stir(BODY, slot.index - base, factor), w.kinds[slot.kind].shape, factor)
         total += stir(stir(name, slot.tasks_left, factor), slot.leading, factor)
         for counter in range(w.counters_width):
             if counters[number, counter]:
@@ -201,6 +202,10 @@ def task_sum(w, number, now, base, factor):
         total = stir(total, row.first_ps - now, factor)
     for cause in (row.cause, row.earlier):
         total = stir(total, causes[cause].released_ps - now if cause >= 0 else NO, factor)
+    outsider = row.outside
+    while outsider >= 0:
+        total += row_name(w, stir(WAITER, name, factor), w.outsiders[outsider].row, base, factor)
+        outsider = w.outsiders[outsider].following
     waits, owed, stage, started, parked = w.waits, w.owed, w.stage, w.started, w.parked
     for tile in range(w.run[0].tiles):
         if w.done[number, tile]:

@@ -60,7 +60,8 @@ TASK = _record(
     "kind activity phase stream leads in_place takes takes_end gives gives_end space weights activations"
     " readers readers_end waits outside outside_end amount operands table schedules party trees"
 )
-KIND = _record("tasks count leading")
+KIND = _record("tasks count leading shape")
+"""Kinds of one shape differ only in what they wait for in other bodies: once issued, they are alike."""
 SIZE = _record("cuts count bytes")
 GROUP = _record("members members_end number")
 SCHEDULE = _record("task members members_end stages stages_end lanes lanes_end outcome claimable")

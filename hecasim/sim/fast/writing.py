@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ class Tables:
         self.amounts: list[tuple[int, ...] | Numbers] = []
         self.parties: list[Numbers] = []
         self._amount_of: dict[Any, int] = {}
+        self._shape_of: dict[tuple[Task, ...], int] = {}
         self._party_of: dict[tuple[str, tuple[int, ...]], int] = {}
         self.table_of = {name: number for number, name in enumerate(trace.groups)}
         self.segments_at_once = 0
@@ -70,7 +72,9 @@ class Tables:
                 if offset == 0:
                     readers[earlier].append(task.id)
         moved = sum(self._task(task, readers[task.id]) for task in tasks)
-        self.kinds.append((first, len(tasks), sum(task.leads for task in tasks)))
+        shape = tuple(replace(task, after=tuple(after for after in task.after if not after.offset)) for task in tasks)
+        number = self._shape_of.setdefault(shape, len(self._shape_of))
+        self.kinds.append((first, len(tasks), sum(task.leads for task in tasks), number))
         self.segments_at_once = max(self.segments_at_once, moved + self.multicasts.segments - before)
 
     def _task(self, task: Task, readers: Sequence[int]) -> int:
