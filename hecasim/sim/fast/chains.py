@@ -18,7 +18,7 @@ class Chain(NamedTuple):
     opening: int
     """Where the numbers stand that each member sends at first."""
     roots: int
-    """Where the root of every round stands."""
+    """Where it stands for every step who begins or ends with it: see `roots_of`."""
 
 
 Rounds = BroadcastRounds | ReduceRounds
@@ -27,6 +27,20 @@ Rounds = BroadcastRounds | ReduceRounds
 def edges_of(count: int) -> list[tuple[int, int]]:
     """(position of the sender, of the receiver) by number of edge."""
     return [(place, place + 1) for place in range(count - 1)] + [(place + 1, place) for place in range(count - 1)]
+
+
+def roots_of(pattern: Rounds) -> list[int]:
+    """By step: of a reduction the root of its round; of a broadcast the root that begins when the step is there, or -1.
+
+    That is the one of the round after the next, after the last chunk.
+    """
+    if isinstance(pattern, ReduceRounds):
+        return [root for root in pattern.roots for _ in range(pattern.chunks)]
+    found = []
+    for number in range(len(pattern.roots)):
+        following = pattern.roots[number + 2] if number + 2 < len(pattern.roots) else -1
+        found += [-1] * (pattern.chunks - 1) + [following]
+    return found
 
 
 class Chains:
@@ -46,5 +60,5 @@ class Chains:
                 [send.step * len(numbers) + numbers[position, send.target] for send in pattern.opening(position)]
                 for position in range(count)
             ]
-            self._known[key] = Chain(self.lists.spans(opening), self.lists.add(pattern.roots))
+            self._known[key] = Chain(self.lists.spans(opening), self.lists.add(roots_of(pattern)))
         return self._known[key]

@@ -8,8 +8,8 @@ together, has arrived.
 from hecasim.sim.fast.cores import make_ready, new_job
 from hecasim.sim.fast.ending import end_task
 from hecasim.sim.fast.jit import compiled, inlined
-from hecasim.sim.fast.lanes import send
-from hecasim.sim.fast.tables import CHAIN, GRAPH, PLAYED, REHEARSED, RING, ZERO
+from hecasim.sim.fast.lanes import free_segment, request, send
+from hecasim.sim.fast.tables import CHAIN, GRAPH, NONE, PLAYED, REHEARSED, RING, ZERO
 from hecasim.sim.fast.times import EXCHANGING, end_activity
 
 COLLECTIVE_STREAM = ZERO
@@ -62,7 +62,8 @@ def open_pattern(w, flight, row, pattern_number, position):
 @inlined
 def send_message(w, flight, row, pattern, pattern_number, number):
     """A member sends a message."""
-    source, target, step = ends_of(w, pattern, number)
+    step = step_of(w, pattern, number)
+    source, target = ends_of(w, pattern, number, step)
     send_from(w, flight, row, pattern, pattern_number, number, source, target, step)
 
 
@@ -96,33 +97,52 @@ def name_of(w, pattern, source, target):
 
 
 @inlined
-def ends_of(w, pattern, number):
-    """(position of the sender, of the receiver, step) of a message."""
+def step_of(w, pattern, number):
+    """The step of a message."""
     if pattern.kind == RING:
-        step = number // pattern.count
-        source = number - step * pattern.count
-        return source, (source + 1 if source + 1 < pattern.count else ZERO), step
+        return number // pattern.count
     if pattern.kind == CHAIN:
-        up = pattern.count - 1
-        step = number // (2 * up)
-        edge = number - step * 2 * up
-        return (edge, edge + 1, step) if edge < up else (edge - up + 1, edge - up, step)
-    message = w.messages[pattern.messages + number]
-    return message.source, message.target, message.step
+        return number // (2 * pattern.count - 2)
+    return w.messages[pattern.messages + number].step
 
 
 @inlined
-def landed_message(w, flight, pattern_number, number):
-    """The last segment of a message tells its receiver and its sender."""
-    row, pattern = w.flights[flight].row, w.patterns[pattern_number]
-    source, target, _ = ends_of(w, pattern, number)
+def ends_of(w, pattern, number, step):
+    """(position of the sender, of the receiver) of a message whose step is known."""
+    if pattern.kind == RING:
+        source = number - step * pattern.count
+        return source, (source + 1 if source + 1 < pattern.count else ZERO)
+    if pattern.kind == CHAIN:
+        up = pattern.count - 1
+        edge = number - step * 2 * up
+        return (edge, edge + 1) if edge < up else (edge - up + 1, edge - up)
+    message = w.messages[pattern.messages + number]
+    return message.source, message.target
+
+
+@inlined
+def landed_message(w, carrier, flight, pattern_number, number):
+    """The last segment of a message tells its receiver and its sender; it carries on what goes on unchanged."""
+    row, pattern, step = w.flights[flight].row, w.patterns[pattern_number], w.segments[carrier].step
+    source, target = ends_of(w, pattern, number, step)
     tile = w.lists[pattern.members + target]
+    if pattern.kind != CHAIN or w.sizes[pattern.size].count > 1:
+        free_segment(w, carrier)
+        carrier = NONE
     if w.stage[row, tile] == pattern.stage:
-        if hear(w, flight, row, pattern, pattern_number, number, tile):
+        if hear(w, flight, row, pattern, pattern_number, number, step, tile, carrier):
             settle(w, flight, row, tile)
     else:
         park(w, row, tile, pattern_number, number)
+        drop(w, carrier)
     settle(w, flight, row, w.lists[pattern.members + source])
+
+
+@inlined
+def drop(w, carrier):
+    """A segment that goes no further."""
+    if carrier >= 0:
+        free_segment(w, carrier)
 
 
 @inlined
@@ -136,24 +156,25 @@ def settle(w, flight, row, tile):
 
 
 @inlined
-def hear(w, flight, row, pattern, pattern_number, number, tile):
+def hear(w, flight, row, pattern, pattern_number, number, step, tile, carrier):
     """A member has a message: it answers, unless its core must add it first; whether it has answered."""
-    if pattern.sums and adds(w, pattern, number):
+    if pattern.sums and adds(w, pattern, number, step):
         size = size_of(w, pattern, number)
         duration, operands = w.sum_costs[size, 0], w.sum_costs[size, 1]
         if duration or operands >= 0:
             job = new_job(w, row, duration, operands)
-            ask_for_sum(w, flight, pattern, pattern_number, number, tile, job)
+            ask_for_sum(w, flight, pattern, pattern_number, number, step, tile, job)
+            drop(w, carrier)
             return False
-    answer(w, flight, row, pattern, pattern_number, number)
+    answer(w, flight, row, pattern, pattern_number, number, step, carrier)
     return True
 
 
 @inlined
-def adds(w, pattern, number):
+def adds(w, pattern, number, step):
     """Whether a message brings a partial sum."""
     if pattern.kind != GRAPH:
-        return ends_of(w, pattern, number)[2] < pattern.reduce_steps
+        return step < pattern.reduce_steps
     return w.messages[pattern.messages + number].adds != 0
 
 
@@ -167,18 +188,19 @@ def size_of(w, pattern, number):
 
 
 @inlined
-def answer(w, flight, row, pattern, pattern_number, number):
+def answer(w, flight, row, pattern, pattern_number, number, step, carrier):
     """What a member sends once a message is there, or the last of several that it awaits together."""
     if pattern.kind == RING:
-        step = number // pattern.count
         if step + 1 < pattern.steps:
             position = number - step * pattern.count + 1
             if position == pattern.count:
                 position = ZERO
-            send_message(w, flight, row, pattern, pattern_number, (step + 1) * pattern.count + position)
+            following = position + 1 if position + 1 < pattern.count else ZERO
+            later = (step + 1) * pattern.count + position
+            send_from(w, flight, row, pattern, pattern_number, later, position, following, step + 1)
         return
     if pattern.kind == CHAIN:
-        pass_along(w, flight, row, pattern, pattern_number, number)
+        pass_along(w, flight, row, pattern, pattern_number, number, step, carrier)
         return
     join = w.joins[pattern.joins + w.messages[pattern.messages + number].join]
     if join.needs > 1:
@@ -193,24 +215,41 @@ def answer(w, flight, row, pattern, pattern_number, number):
 
 
 @inlined
-def pass_along(w, flight, row, pattern, pattern_number, number):
+def pass_along(w, flight, row, pattern, pattern_number, number, step, carrier):
     """A chunk goes on along the chain; the last one of a broadcast lets the root of the round after the next begin."""
-    source, target, step = ends_of(w, pattern, number)
-    up, roots, turn = pattern.count - 1, pattern.roots, step // pattern.chunks
-    if pattern.reduce_steps and w.lists[roots + turn] == target:
+    source, target = ends_of(w, pattern, number, step)
+    up, way, begins = pattern.count - 1, target - source, w.lists[pattern.roots + step] == target
+    if pattern.reduce_steps and begins:
+        drop(w, carrier)
         return
-    way = target - source
     if 0 <= target + way <= up:
-        send_from(w, flight, row, pattern, pattern_number, number + way, target, target + way, step)
-    following = turn + 2
-    if pattern.reduce_steps or step + 1 < (turn + 1) * pattern.chunks or following >= pattern.rounds:
-        return
-    if w.lists[roots + following] == target:
+        if carrier >= 0:
+            carry_on(w, carrier, pattern, number + way, target, target + way)
+        else:
+            send_from(w, flight, row, pattern, pattern_number, number + way, target, target + way, step)
+    else:
+        drop(w, carrier)
+    if begins:
+        following = step // pattern.chunks + 2
         for later in range(following * pattern.chunks, (following + 1) * pattern.chunks):
             if target < up:
                 send_message(w, flight, row, pattern, pattern_number, later * 2 * up + target)
             if target > 0:
                 send_message(w, flight, row, pattern, pattern_number, later * 2 * up + up + target - 1)
+
+
+@inlined
+def carry_on(w, number, pattern, message, source, target):
+    """A chunk's segment goes on itself, over the next edge."""
+    segment, edge = w.segments[number], source if source < target else pattern.count - 1 + target
+    way = pattern.edges + 2 * edge
+    segment.route = w.lists[way]
+    segment.stops = w.lists[way + 1]
+    segment.hop = 0
+    segment.held_ps = 0
+    segment.note = message
+    segment.source = name_of(w, pattern, source, target)
+    request(w, number)
 
 
 @compiled
@@ -245,7 +284,8 @@ def hear_parked(w, flight, row, tile, stage):
                 parkings[last].following = following
             parking.following = run.free_parking
             run.free_parking = here
-            if hear(w, flight, row, w.patterns[pattern], pattern, parking.message, tile):
+            message, its = parking.message, w.patterns[pattern]
+            if hear(w, flight, row, its, pattern, message, step_of(w, its, message), tile, NONE):
                 heard += 1
         else:
             last = here
@@ -254,7 +294,7 @@ def hear_parked(w, flight, row, tile, stage):
 
 
 @compiled
-def ask_for_sum(w, flight, pattern, pattern_number, number, tile, job_number):
+def ask_for_sum(w, flight, pattern, pattern_number, number, step, tile, job_number):
     """The receiver's core adds what a message brings, at the place of the collective in the trace."""
     job = w.jobs[job_number]
     job.flight = flight
@@ -262,7 +302,8 @@ def ask_for_sum(w, flight, pattern, pattern_number, number, tile, job_number):
     job.message = number
     job.stage = pattern.stage
     job.number = pattern.number
-    job.source, job.position, job.step = ends_of(w, pattern, number)
+    job.step = step
+    job.source, job.position = ends_of(w, pattern, number, step)
     make_ready(w, tile, job_number)
 
 
@@ -270,5 +311,5 @@ def ask_for_sum(w, flight, pattern, pattern_number, number, tile, job_number):
 def summed(w, number, tile):
     """A receiver's core has added what one message brought."""
     job = w.jobs[number]
-    answer(w, job.flight, job.row, w.patterns[job.pattern], job.pattern, job.message)
+    answer(w, job.flight, job.row, w.patterns[job.pattern], job.pattern, job.message, job.step, NONE)
     settle(w, job.flight, job.row, tile)

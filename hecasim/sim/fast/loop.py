@@ -114,11 +114,14 @@ def landed(w, number):
     """A segment is at the end of its route."""
     segment = w.segments[number]
     owner, note, pattern = segment.owner, segment.note, segment.pattern
-    free_segment(w, number)
     if pattern >= 0:
         if note >= 0:
-            landed_message(w, owner, pattern, note)
-    elif pattern == TO_CORE:
+            landed_message(w, number, owner, pattern, note)
+        else:
+            free_segment(w, number)
+        return
+    free_segment(w, number)
+    if pattern == TO_CORE:
         job_ended(w, owner, fed(w, owner))
     else:
         arrived(w, owner, note)

@@ -117,7 +117,7 @@ class Schedules:
         return _Row(
             CHAIN, len(pattern.members), size, _sum_ps(pattern.chunk_bytes, sum_rate) if adds else 0, pattern.steps,
             pattern.steps if adds else 0, int(self.vector_sums), opening=chain.opening, roots=chain.roots,
-            rounds=len(pattern.roots), chunks=pattern.chunks,
+            chunks=pattern.chunks,
         )  # fmt: skip
 
     def _graph(self, pattern: Pattern, graph: Graph, sum_rate: int | None) -> _Row:
@@ -175,7 +175,6 @@ class _Row(NamedTuple):
     joins: int = 0
     counters: int = 0
     roots: int = 0
-    rounds: int = 0
     chunks: int = 0
 
 

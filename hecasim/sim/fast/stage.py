@@ -43,9 +43,10 @@ def happen(r, entry):
     elif what == LANDS:
         segment = r.segments[argument]
         flight, pattern, note = segment.owner, segment.pattern, segment.note
-        free_segment(r, argument)
         if note >= 0:
-            landed_message(r, flight, pattern, note)
+            landed_message(r, argument, flight, pattern, note)
+        else:
+            free_segment(r, argument)
     else:
         r.lanes[argument].alarmed = 0
         ask_lane(r, argument)

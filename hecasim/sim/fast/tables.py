@@ -68,7 +68,7 @@ SCHEDULE = _record("task members members_end stages stages_end lanes lanes_end o
 STAGE = _record("patterns patterns_end parts owed")
 PATTERN = _record(
     "kind number stage members count edges size extra_ps steps reduce_steps sums opening messages joins counters"
-    " roots rounds chunks"
+    " roots chunks"
 )
 MESSAGE = _record("source target step size extra_ps adds edge join")
 JOIN = _record("needs counter emits emits_end")
