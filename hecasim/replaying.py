@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hecasim.analytic import estimate, take_census
+from hecasim.analytic import estimate
 from hecasim.errors import ConfigError
 from hecasim.mapping.sram import rooms_of
+from hecasim.playing import play_and_count
 from hecasim.results import Result, summarize
 from hecasim.run import Progress
-from hecasim.sim import replay
 from hecasim.specs import (
     ChipletSpec,
     IdealCoreSpec,
@@ -75,9 +75,10 @@ def replay_trace(
     if plan.fidelity == "analytic":
         log, census = estimate(trace, package)
     else:
-        census = take_census(trace, package)
         rooms = rooms_of(package.chiplet.sram, plan.capacity, trace.about.get("sram_estimate_bytes", 0))
-        log = replay(trace, package, engine=plan.engine, progress=progress, keep_spans=timeline, rooms=rooms)
+        log, census = play_and_count(
+            trace, package, engine=plan.engine, progress=progress, keep_spans=timeline, rooms=rooms
+        )
     if not log.step_ps:
         raise ConfigError("trace: nothing in it takes any time on this package")
     wall_s = time.perf_counter() - started

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from hecasim.analytic import estimate, take_census
+from hecasim.analytic import estimate
 from hecasim.mapping.sram import UNLIMITED_ROOMS, rooms_of
+from hecasim.playing import play_and_count
 from hecasim.results import Result, summarize
-from hecasim.sim import replay, seldom_collected
+from hecasim.sim import seldom_collected
 from hecasim.specs import ModelSpec, PackageSpec, PlanSpec
 from hecasim.trace import Trace, assemble, build_trace, prepare
 
@@ -41,11 +42,10 @@ def simulate(
         if plan.fidelity == "analytic":
             log, census = estimate(trace, package)
         else:
-            census = take_census(trace, package)
             rooms = UNLIMITED_ROOMS
             if sram_room:
                 rooms = rooms_of(package.chiplet.sram, plan.capacity, prepared.activation_peak_bytes)
-            log = replay(
+            log, census = play_and_count(
                 trace, package, engine=plan.engine, progress=progress, keep_spans=timeline, contention=contention,
                 rooms=rooms,
             )  # fmt: skip

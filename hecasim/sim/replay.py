@@ -39,12 +39,13 @@ def replay(
     keep_spans: bool = False,
     contention: bool = True,
     rooms: Rooms | None = None,
+    when_ready: Callable[[], None] | None = None,
 ) -> Log:
     """Run every task of *trace* on *package*, by the engine `fast` or `plain`.
 
     The fast engine skips exact repetitions, unless told not to *fold*. Without *contention* every lane carries
     everybody at once: messages go whole, each as if alone. *rooms* are the SRAM pools in which tasks find their space,
-    by default those of *package*.
+    by default those of *package*. *when_ready* is called once: from there on other threads have time.
 
     Raises ConfigError where the trace is of another grid, InfeasiblePlan where a task needs more than a whole SRAM
     pool, Stalled where something never ends.
@@ -57,10 +58,16 @@ def replay(
         if engine == "fast" and fast_engine_is_here():
             from hecasim.sim.fast.engine import Engine
 
-            Engine(trace, package, log, progress, rooms, contention=contention, fold=fold).play()
+            fast = Engine(trace, package, log, progress, rooms, contention=contention, fold=fold)
+            fast.play(when_ready or _nothing)
         else:
+            (when_ready or _nothing)()
             _play(trace, package, log, progress, rooms, contention=contention)
     return log
+
+
+def _nothing() -> None:
+    """What is done where nothing is asked for."""
 
 
 def fast_engine_is_here() -> bool:

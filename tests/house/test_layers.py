@@ -21,6 +21,7 @@ FLOORS = (
     ("trace",),
     ("analytic",),
     ("sim",),
+    ("playing",),
     ("results",),
     ("run",),
     ("replaying",),

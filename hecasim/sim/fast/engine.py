@@ -55,25 +55,32 @@ class Engine:
         """The engine's clock, which stands while folding skips."""
         return int(self.memory.clock[0]["now"])
 
-    def play(self) -> None:
-        """From the first body to the end of the last; raises Stalled where something never ends."""
+    def play(self, when_ready: Callable[[], None]) -> None:
+        """From the first body to the end of the last; raises Stalled where something never ends.
+
+        *when_ready* is called as soon as the compiled code has been read in.
+        """
         self._issue()
-        while True:
+        why = run(self.memory.package, self.memory.rehearsal)
+        when_ready()
+        while self._goes_on(why):
             why = run(self.memory.package, self.memory.rehearsal)
-            self._take_notes()
-            if self.state["short"]:
-                raise MemoryError("the fast engine has no room for another segment: a defect of hecasim")
-            if why == tables.ISSUE:
-                self._issue()
-            elif why == tables.BOUNDARY:
-                self._boundary()
-            elif why == tables.DRAIN:
-                self.memory.grow_causes()
-            else:
-                break
         if self.state["next_body"] < len(self.trace.bodies) or self.memory.slots["alive"].any():
             raise stall_of(self)
         self._finish()
+
+    def _goes_on(self, why: int) -> bool:
+        """Do what the loop returned for; whether something is left to happen."""
+        self._take_notes()
+        if self.state["short"]:
+            raise MemoryError("the fast engine has no room for another segment: a defect of hecasim")
+        if why == tables.ISSUE:
+            self._issue()
+        elif why == tables.BOUNDARY:
+            self._boundary()
+        elif why == tables.DRAIN:
+            self.memory.grow_causes()
+        return bool(why != tables.FINISHED)
 
     def _issue(self) -> None:
         """Issue bodies as far ahead as the look-ahead allows."""

@@ -77,13 +77,16 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 
 def entry(function: Callable[..., Any]) -> Any:
-    """*function*, which Python calls, compiled when it first does, and not again until a source here changes."""
+    """*function*, which Python calls, compiled when it first does, and not again until a source here changes.
+
+    Other threads of Python run meanwhile.
+    """
     if CACHE is None:
-        return numba.njit(error_model="numpy")(function)
+        return numba.njit(error_model="numpy", nogil=True)(function)
     settings: Any = numba.config  # has its names at run time
     before, settings.CACHE_DIR = settings.CACHE_DIR, str(CACHE)
     try:
-        return numba.njit(cache=True, error_model="numpy")(function)
+        return numba.njit(cache=True, error_model="numpy", nogil=True)(function)
     finally:
         settings.CACHE_DIR = before
 
