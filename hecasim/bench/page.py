@@ -48,16 +48,19 @@ pointer alike. If so, and if the kinds of the bodies still to come repeat as wel
 followed then, picosecond for picosecond, and whole periods are skipped: time is shifted, and all that only adds up
 (bytes, busy and waiting times, events) grows by as many periods. Likewise a stretch that was played once from some
 state and is to be played from the same one again, say in the last layer, is leapt over, to a snapshot of where it came
-to. Those bodies are **folded**. Nothing is approximated:
-`--engine plain` plays them all and gives the same step (`pytest tests/sim/test_fold.py`; here the last column of the
-tables, engine by engine). *Events* and *transfers* are those of the whole step, folded ones included; *played* is how
-many bodies the engine went through.
+to. And where tiles run apart by some picoseconds in every period, always as many, periods are skipped while they do,
+up to the first that would change the order of two things: what adds up grows as arithmetic series do. Those bodies are
+**folded**. Nothing is approximated: `--engine plain` plays them all and gives the same step
+(`pytest tests/sim/test_fold.py tests/sim/test_drifting.py`; here the last column of the tables, engine by engine).
+*Events* and *transfers* are those of the whole step, folded ones included; *played* is how many bodies the engine went
+through.
 
 So time grows with what differs, not with what repeats: with more layers or micro-batches it is mostly the folded part
 that grows. More dies mean more messages per body, which are played. Where tiles are unequal (a straggler, ragged
-shards) they drift apart, states do not recur, and less is folded, or nothing. In bodies that are played, the fast
-engine plays no collective that nobody disturbs: it has been rehearsed once, alone; its messages count as events all the
-same. What is left runs over tables of integers, compiled by numba (compiled before, and not counted here).
+shards) they run apart until they lock, and less is folded, or nothing where they do not run apart evenly. In bodies
+that are played, the fast engine plays no collective that nobody disturbs: it has been rehearsed once, alone; its
+messages count as events all the same. What is left runs over tables of integers, compiled by numba (compiled before,
+and not counted here).
 """
 
 CLOSING = f"""

@@ -48,11 +48,7 @@ class Rows:
         if how.micro_batches:
             return
         times, layers = how.times, how.layers
-        stretch: Page = {}
-        for page in self._pages[since:until]:
-            for key, row in page.items():
-                _add(stretch, key, row)
-        page = self._pages[-1]
+        stretch, page = self._stretch(since, until), self._pages[-1]
         for (layer, phase, block), row in stretch.items():
             if layers:
                 for turn in range(1, times + 1):
@@ -60,10 +56,42 @@ class Rows:
             else:
                 many = LayerRow(
                     row.start_ps + later_ps, row.end_ps + times * later_ps,
-                    *(times * count for count in (row.compute_ps, row.nop_ps, row.dram_ps, row.flops, row.nop_bytes)),
+                    *(times * count for count in _sums(row)),
                 )  # fmt: skip
                 _add(page, (layer, phase, block), many)
         self.mark()
+
+    def drift(self, since: int, between: int, how: Repetition) -> None:
+        """What was noted since the second of two marks happens again, but for what it has moved since the first.
+
+        Each time everything moves as much again, in one layer.
+        """
+        self.mark()
+        if how.micro_batches:
+            return
+        before, times = self._stretch(since, between), how.times
+        page = self._pages[-1]
+        for key, row in self._stretch(between, None).items():
+            earlier = before[key]
+            sums = [
+                times * count + (count - counted) * (times * (times + 1) // 2)
+                for count, counted in zip(_sums(row), _sums(earlier), strict=True)
+            ]
+            start, end = 2 * row.start_ps - earlier.start_ps, row.end_ps + times * (row.end_ps - earlier.end_ps)
+            _add(page, key, LayerRow(start, end, *sums))
+        self.mark()
+
+    def _stretch(self, since: int, until: int | None) -> Page:
+        """All that was noted between two marks."""
+        stretch: Page = {}
+        for page in self._pages[since:until]:
+            for key, row in page.items():
+                _add(stretch, key, row)
+        return stretch
+
+
+def _sums(row: LayerRow) -> tuple[int, ...]:
+    return row.compute_ps, row.nop_ps, row.dram_ps, row.flops, row.nop_bytes
 
 
 def _moved(row: LayerRow, by_ps: int) -> LayerRow:

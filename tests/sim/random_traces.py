@@ -5,6 +5,7 @@ from dataclasses import replace
 from hecasim.mapping.buffers import Buffer
 from hecasim.mapping.work import Work
 from hecasim.specs import load_package
+from hecasim.trace.play import Body, order_of
 from hecasim.trace.task import COLLECTIVE, COMPUTE, DRAM_READ, DRAM_WRITE, TOGETHER, After, Task
 from tests.sim.parts import trace_of
 
@@ -29,13 +30,41 @@ def random_case(rng):
         ring=rng.choice(["unidirectional", "bidirectional"]), colours=rng.choice(["sequential", "two"]),
         chunks=rng.choice([1, 3]), lead=rng.choice([1, 2, 7]),
     )  # fmt: skip
+    return package, replace(trace, groups=_groups(rows, columns)), (None, rng.choice([None, None, 150, 250]))
+
+
+def drifting_case(rng):
+    """A package and a trace on it of one body played many times, whose tiles run apart: no collective holds them up."""
+    rows, columns = rng.choice(((1, 2), (1, 3), (1, 5), (2, 2), (2, 3)))
+    package = load_package("oracle_8x8", _changes(rng, rows, columns) | {
+        "memory.kind": "hbm2_2000", "memory.attached": rng.choice(["edge", "edge", "every_die"]),
+        "memory.bandwidth": f"{rng.choice([30, 500, 501, 4000])} GB/s",
+        "memory.latency": f"{rng.choice([1, 100, 9000])} ps",
+    })  # fmt: skip
+    tasks = [_behind_itself(rng, rows * columns, number) for number in range(rng.randint(1, 4))]
+    times, in_one = rng.choice([60, 150, 300]), rng.random() < 0.5
+    trace = trace_of(rows, columns, [tasks], segment_bytes=rng.choice([1 << 40, 200, 1000]),
+                     lead=rng.choice([1, 3, 7, 20]))  # fmt: skip
+    bodies = [Body(0, 0, 0 if in_one else place, place if in_one else 0) for place in range(times)]
+    trace = replace(trace, groups=_groups(rows, columns), bodies=order_of(bodies))
+    return package, trace, (None, rng.choice([None, None, 150, 250]))
+
+
+def _behind_itself(rng, tiles, number):
+    after = {After(0, rng.randrange(number)) for _ in range(rng.randint(0, 2)) if number and rng.random() < 0.6}
+    after |= {After(-offset, number) for offset, share in ((1, 0.7), (2, 0.2)) if rng.random() < share}
+    common = {"id": number, "label": f"task {number}", "block": "ffn", "phase": rng.choice(["forward", "backward"]),
+              "after": tuple(sorted(after)), **_space(rng)}  # fmt: skip
+    return rng.choice([_computation, _computation, _load, _store])(rng, tiles, common)
+
+
+def _groups(rows, columns):
     tiles = range(rows * columns)
-    groups = {
+    return {
         "all": (tuple(tiles),),
         "rows": tuple(tuple(tiles[row * columns : (row + 1) * columns]) for row in range(rows)),
         "columns": tuple(tuple(tiles[column::columns]) for column in range(columns)),
     }
-    return package, replace(trace, groups=groups), (None, rng.choice([None, None, 150, 250]))
 
 
 def _changes(rng, rows, columns):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Name = tuple[str, str]
 Spans = Counter[Name]
+NONE: Mapping[int, int] = {}
 
 
 class Fold(NamedTuple):
@@ -30,6 +31,8 @@ class Fold(NamedTuple):
     """Causes known at its beginning, and the same ones where it began again."""
     entries: Mapping[int, int] = {}
     """Causes known where it had happened again, and the same ones at its end; others are the same in both places."""
+    moves: Mapping[int, int] | None = None
+    """Of a stretch that drifts: how much later each of its causes is in every further period, where that is not 0."""
 
 
 class Causes:
@@ -57,11 +60,16 @@ class Chain:
         self.causes, self.folds = causes, folds
         self._known: dict[tuple[int, int, int], _Walk] = {}
 
-    def walk(self, cause: int, end_ps: int, floor_ps: int, folds: range) -> _Walk:
-        """From *end_ps* back to the cause that was released by *floor_ps*, through *folds*."""
+    def walk(
+        self, cause: int, end_ps: int, floor_ps: int, folds: range, moves: Mapping[int, int] = NONE, turn: int = 0
+    ) -> _Walk:
+        """From *end_ps* back to the cause that was released by *floor_ps*, through *folds*.
+
+        With *moves* in the *turn*-th period after the one that was played.
+        """
         spans: Spans = Counter()
         while cause >= 0:
-            released = int(self.causes.released[cause])
+            released = int(self.causes.released[cause]) + turn * moves.get(cause, 0)
             if folds and self.folds[folds[-1]].at_ps >= released:
                 cause, end_ps = self._repeat(folds[-1], cause, end_ps, spans)
                 folds = folds[:-1]
@@ -76,6 +84,8 @@ class Chain:
         """Through all skipped periods of a fold: adds what they spend, says where the chain goes on."""
         fold = self.folds[number]
         beyond, left, cause = end_ps - fold.at_ps, fold.times, fold.entries.get(cause, cause)
+        if fold.moves is not None:
+            return self._drift(fold, cause, beyond, spans)
         passed: dict[tuple[int, int], int] = {}
         steps: list[Spans] = []
         while left and cause >= 0:
@@ -95,6 +105,17 @@ class Chain:
             beyond = found.end_ps - fold.begin_ps
             cause = fold.twins[found.cause] if found.cause >= 0 else -1
             left -= 1
+        return cause, fold.at_ps + beyond
+
+    def _drift(self, fold: Fold, cause: int, beyond: int, spans: Spans) -> tuple[int, int]:
+        """The same where no period equals another one."""
+        for turn in range(fold.times, 0, -1):
+            if cause < 0:
+                break
+            found = self.walk(cause, fold.end_ps + beyond, fold.begin_ps, range(0), fold.moves or NONE, turn)
+            spans.update(found.spans)
+            beyond = found.end_ps - fold.begin_ps
+            cause = fold.twins[found.cause] if found.cause >= 0 else -1
         return cause, fold.at_ps + beyond
 
     def _period(self, number: int, cause: int, beyond: int) -> _Walk:

@@ -15,8 +15,7 @@ from hecasim.sim.fast.times import pass_to
 
 FIRST, SECOND = np.int64(-7046029254386353131), np.int64(-4417276706812531889)
 """Odd numbers without a pattern in their bits (of splitmix64)."""
-(IN_AGENDA, ON_LANE, IN_READY, FOR_SPACE, ON_TILE, BODY, TASK, PART, PARKED, COUNTER, GATE, LED, YES, NO,
- WAITER) = (
+(IN_AGENDA, ON_LANE, IN_READY, FOR_SPACE, ON_TILE, BODY, TASK, PART, PARKED, COUNTER, GATE, LED, YES, NO, WAITER) = (
     np.int64(number) for number in range(1, 16)
 )
 """What a number is about."""
@@ -30,15 +29,15 @@ def stir(mixed, value, factor):
 
 
 @entry
-def fingerprint(w, sums):
-    """Write the two sums of the present state into *sums*."""
+def fingerprint(w, sums, timed):
+    """Write the two sums of the present state into *sums*; with *timed* 0 for 1, of all of it but picoseconds."""
     now, base = w.clock[0].now, w.run[0].next_body
     book_what_is_past(w, now)
     for number in range(2):
         factor = FIRST if number == 0 else SECOND
-        total = agenda_sum(w, now, base, factor) + lanes_sum(w, now, base, factor) + tiles_sum(w, now, base, factor)
-        total += bodies_sum(w, now, base, factor)
-        sums[number] = total + scheduler_sum(w, now, base, factor)
+        total = agenda_sum(w, now, base, factor, timed) + lanes_sum(w, now, base, factor, timed)
+        total += tiles_sum(w, now, base, factor, timed) + bodies_sum(w, now, base, factor, timed)
+        sums[number] = total + scheduler_sum(w, now, base, factor, timed)
 
 
 @compiled
@@ -78,32 +77,32 @@ def segment_name(w, mixed, number, base, factor):
 
 
 @compiled
-def flight_name(w, mixed, number, now, base, factor):
+def flight_name(w, mixed, number, now, base, factor, timed):
     """Mix in a claimed collective."""
     flight = w.flights[number]
     mixed = stir(row_name(w, mixed, flight.row, base, factor), flight.schedule, factor)
-    return stir(stir(mixed, flight.started_at - now, factor), flight.leaver, factor)
+    return stir(stir(mixed, timed * (flight.started_at - now), factor), flight.leaver, factor)
 
 
 @compiled
-def agenda_sum(w, now, base, factor):
+def agenda_sum(w, now, base, factor, timed):
     """All that is to happen."""
     agenda, events, total = w.agenda, w.events, 0
     for place in range(w.clock[0].agenda):
         one = w.instants[agenda[place].instant].first
         while one >= 0:
-            total += event_sum(w, agenda[place].time - now, events[one].what, now, base, factor)
+            total += event_sum(w, timed * (agenda[place].time - now), events[one].what, now, base, factor, timed)
             one = events[one].following
     return total
 
 
 @compiled
-def event_sum(w, ahead, entry, now, base, factor):
+def event_sum(w, ahead, entry, now, base, factor, timed):
     """One thing that is to happen."""
     what, argument, tiles = entry & ((1 << WHAT_BITS) - 1), entry >> WHAT_BITS, w.run[0].tiles
     mixed = stir(IN_AGENDA, ahead << WHAT_BITS | what, factor)
     if what == LEAVES:
-        return flight_name(w, mixed, argument, now, base, factor)
+        return flight_name(w, mixed, argument, now, base, factor, timed)
     if what in (ROUSES, COMPUTED):
         return stir(mixed, argument, factor)
     if what == REACHES:
@@ -112,7 +111,7 @@ def event_sum(w, ahead, entry, now, base, factor):
 
 
 @compiled
-def lanes_sum(w, now, base, factor):
+def lanes_sum(w, now, base, factor, timed):
     """Lanes with their queues, and whose they are."""
     lanes, total = w.lanes, 0
     for number in range(w.lanes_length):
@@ -120,23 +119,25 @@ def lanes_sum(w, now, base, factor):
         busy = max(0, lane.free_at - now)
         if lane.owner >= 0:
             mixed = stir(stir(ON_LANE, number, factor), lane.place, factor)
-            total += flight_name(w, mixed, lane.owner, now, base, factor)
+            total += flight_name(w, mixed, lane.owner, now, base, factor, timed)
         elif busy or lane.pointer or lane.waiting:
+            busy = min(busy, 1) + timed * busy
             mixed = stir(stir(stir(ON_LANE, number, factor), busy, factor), lane.pointer, factor)
             total += mixed
             if lane.waiting:
-                total += queues_sum(w, number, mixed, now, base, factor)
+                total += queues_sum(w, number, mixed, now, base, factor, timed)
     return total
 
 
 @compiled
-def queues_sum(w, lane, begin, now, base, factor):
+def queues_sum(w, lane, begin, now, base, factor, timed):
     """Who waits for a lane, in order."""
     segments, total = w.segments, 0
     for stream in range(STREAMS):
         mixed, number = stir(begin, stream, factor), w.queues[lane, stream, 0]
         while number >= 0:
-            mixed = segment_name(w, stir(mixed, segments[number].asked_ps - now, factor), number, base, factor)
+            asked = timed * (segments[number].asked_ps - now)
+            mixed = segment_name(w, stir(mixed, asked, factor), number, base, factor)
             number = segments[number].following
         total += mixed
     return total
@@ -150,7 +151,7 @@ def job_name(w, mixed, number, base, factor):
 
 
 @compiled
-def tiles_sum(w, now, base, factor):
+def tiles_sum(w, now, base, factor, timed):
     """What every tile is at: its core, who waits for its core or its SRAM, and what its time counts as."""
     tiles, jobs, entrants, total = w.tiles, w.jobs, w.entrants, 0
     for number in range(w.run[0].tiles):
@@ -158,24 +159,24 @@ def tiles_sum(w, now, base, factor):
         active = (tile.computing << 40) + (tile.exchanging << 20) + tile.moving
         mixed = stir(stir(stir(ON_TILE, number, factor), tile.phase, factor), active, factor)
         if tile.busy:
-            mixed = job_name(w, stir(mixed, tile.free_at - now, factor), tile.job, base, factor)
+            mixed = job_name(w, stir(mixed, timed * (tile.free_at - now), factor), tile.job, base, factor)
             mixed = stir(mixed, tile.operands_left << 1 | tile.starved, factor)
         total += mixed
         job = tile.ready
         while job >= 0:
-            mixed = stir(stir(IN_READY, number, factor), jobs[job].asked_ps - now, factor)
+            mixed = stir(stir(IN_READY, number, factor), timed * (jobs[job].asked_ps - now), factor)
             total += job_name(w, mixed, job, base, factor)
             job = jobs[job].following
         one = tile.waiting
         while one >= 0:
-            mixed = stir(stir(FOR_SPACE, number, factor), entrants[one].ready_ps - now, factor)
+            mixed = stir(stir(FOR_SPACE, number, factor), timed * (entrants[one].ready_ps - now), factor)
             total += row_name(w, mixed, entrants[one].row, base, factor)
             one = entrants[one].following
     return total
 
 
 @compiled
-def bodies_sum(w, now, base, factor):
+def bodies_sum(w, now, base, factor, timed):
     """The bodies in flight, task by task and tile by tile."""
     slots, counters, per_body, total = w.slots, w.counters, w.run[0].per_body, 0
     for number in range(1, w.slots_length):
@@ -189,19 +190,19 @@ def bodies_sum(w, now, base, factor):
                 total += stir(stir(stir(COUNTER, name, factor), counter, factor), counters[number, counter], factor)
         for row in range(number * per_body, number * per_body + w.kinds[slot.kind].count):
             if w.rows[row].left:
-                total += task_sum(w, row, now, base, factor)
+                total += task_sum(w, row, now, base, factor, timed)
     return total
 
 
 @compiled
-def task_sum(w, number, now, base, factor):
+def task_sum(w, number, now, base, factor, timed):
     """How far a task is on every tile and in every group, and since when it could start."""
     row, causes, name = w.rows[number], w.causes, row_name(w, TASK, number, base, factor)
     total = stir(name, row.left, factor)
     if row.first_ps >= 0:
-        total = stir(total, row.first_ps - now, factor)
+        total = stir(total, timed * (row.first_ps - now), factor)
     for cause in (row.cause, row.earlier):
-        total = stir(total, causes[cause].released_ps - now if cause >= 0 else NO, factor)
+        total = stir(total, timed * (causes[cause].released_ps - now) if cause >= 0 else NO, factor)
     outsider = row.outside
     while outsider >= 0:
         total += row_name(w, stir(WAITER, name, factor), w.outsiders[outsider].row, base, factor)
@@ -212,7 +213,7 @@ def task_sum(w, number, now, base, factor):
             continue
         mixed = stir(stir(name, tile, factor), waits[number, tile] << 32 | owed[number, tile], factor)
         if started[number, tile] >= 0:
-            mixed = stir(stir(mixed, started[number, tile] - now, factor), stage[number, tile], factor)
+            mixed = stir(stir(mixed, timed * (started[number, tile] - now), factor), stage[number, tile], factor)
         total += mixed
         one = parked[number, tile]
         while one >= 0:
@@ -230,7 +231,7 @@ def task_sum(w, number, now, base, factor):
 
 
 @compiled
-def scheduler_sum(w, now, base, factor):
+def scheduler_sum(w, now, base, factor, timed):
     """Which bodies are over, and what let the last one be issued."""
     run, led, mask = w.run[0], w.led, w.led_length - 1
     total = stir(LED, run.led - base, factor)
@@ -239,5 +240,5 @@ def scheduler_sum(w, now, base, factor):
             total += stir(stir(LED, run.led + ahead - base, factor), YES, factor)
     if run.gate_cause >= 0:
         mixed = stir(stir(GATE, run.gate_body - base, factor), run.gate_number, factor)
-        total += stir(mixed, w.causes[run.gate_cause].released_ps - now, factor)
+        total += stir(mixed, timed * (w.causes[run.gate_cause].released_ps - now), factor)
     return total

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hecasim.sim.fast.chain import Fold
+from hecasim.sim.fast.drifting import Drifts, series
 from hecasim.sim.fast.fingerprint import fingerprint
 from hecasim.sim.fast.lists import Numbers
+from hecasim.sim.fast.moments import move_moments
 from hecasim.sim.fast.remembering import BODY, LAYER, MICRO_BATCH, Boundary, Place, Remembered, State
-from hecasim.sim.fast.snapshot import Snapshot
+from hecasim.sim.fast.snapshot import Snapshot, rows_in_use
 from hecasim.sim.fast.stretches import End, Stretch, Stretches
 from hecasim.trace.play import Repetition
 
@@ -44,8 +46,11 @@ class Folder:
         self.engine = engine
         self.remembered = Remembered()
         self.stretches = Stretches()
+        self.drifts = Drifts(engine)
         self.boundaries = 0
         self.skipped_bodies = 0
+        self.drifted_bodies = 0
+        """Those of them that were skipped while they drifted."""
         self.barren = 0
         """Boundaries since the last one at which something was skipped."""
         self.folds: list[Fold] = []
@@ -56,7 +61,7 @@ class Folder:
         engine, upcoming = self.engine, int(self.engine.state["next_body"])
         if upcoming >= len(engine.trace.bodies) or self._passes(upcoming):
             return
-        fingerprint(engine.memory.package, self._state)
+        fingerprint(engine.memory.package, self._state, 1)
         state = (int(self._state[0]), int(self._state[1]))
         self.remembered.crests.reach(engine.memory.crests)
         here = self._fold(state)
@@ -68,11 +73,14 @@ class Folder:
             stretch = self._stretch(state, here)
         if here.rank != BODY:
             self._end_here(state, here)
+        self._drift(here)
         engine.memory.crests[...] = self._levels()
 
     def _passes(self, upcoming: int) -> bool:
         """Whether this boundary is left out: where nothing has recurred for long, not every token tile is looked at."""
         self.barren += 1
+        if self.drifts.at_work:
+            return False
         return self.barren > PATIENCE and upcoming % STRIDE > 0 and self._rank(upcoming) == BODY
 
     def _fold(self, state: State) -> Boundary:
@@ -134,6 +142,37 @@ class Folder:
             _twins(begin.causes, here.causes), entries,
         ))  # fmt: skip
         self.skipped_bodies += stretch.bodies
+        self._found_something()
+
+    # --- what drifts ------------------------------------------------------------------------------------------
+
+    def _drift(self, here: Boundary) -> None:
+        """Skip the periods that an even drift allows, if one is found here."""
+        drift = self.drifts.look(here, self.barren, self._under_way(here.next_body))
+        if drift is None:
+            return
+        engine, memory, times = self.engine, self.engine.memory, drift.how.times
+        begin, between = drift.begin, drift.between
+        growth, grew = here.sums - between.sums, between.sums - begin.sums
+        self._add(series(growth, growth - grew, times))
+        engine.rows.drift(begin.rows, between.rows, drift.how)
+        slots = np.nonzero(memory.slots["alive"])[0]
+        rows = rows_in_use(memory, slots)
+        entries = self._new_causes(rows[memory.rows["left"][rows] > 0], 0)
+        moved = {number: drift.cause_moves.get(place, 0) for place, number in self._causes(memory).items()}
+        for number, by_ps in moved.items():
+            memory.causes["released_ps"][number] += times * by_ps
+        move_moments(memory.package, times * drift.moves)
+        agenda = memory.agenda[: memory.clock[0]["agenda"]]
+        agenda[...] = agenda[np.argsort(agenda["time"])]  # of what is to happen now, another may come first
+        period = here.next_body - between.next_body
+        engine.shift(times * period, times * drift.lasts_ps)
+        self.folds.append(Fold(
+            between.clock_ps, here.clock_ps, here.clock_ps, times, range(0), _twins(between.causes, here.causes),
+            entries, drift.chain_moves,
+        ))  # fmt: skip
+        self.skipped_bodies += times * period
+        self.drifted_bodies += times * period
         self.barren = 0
 
     def _new_causes(self, rows: Numbers, by_ps: int) -> dict[int, int]:
@@ -247,7 +286,12 @@ class Folder:
         within, twins = range(before.folds, here.folds), _twins(before.causes, here.causes)
         self.folds.append(Fold(before.clock_ps, here.clock_ps, here.clock_ps, times, within, twins))
         self.skipped_bodies += times * period
+        self._found_something()
+
+    def _found_something(self) -> None:
+        """Periods or a stretch were skipped."""
         self.barren = 0
+        self.drifts.stop()
 
     def _parts(self) -> list[Any]:
         """Everything that only adds up, as arrays."""

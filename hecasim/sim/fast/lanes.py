@@ -171,6 +171,8 @@ def grant(w, number, now):
             start(w, lane, one, now)
             one = following
         return
+    if w.run[0].recording:
+        note_lane(w, number, lane.free_at - now)
     if one >= 0:
         if segments[one].following < 0:
             if not lane.waiting and lane.free_at <= now:
@@ -187,6 +189,18 @@ def grant(w, number, now):
     if lane.waiting and not lane.alarmed:
         lane.alarmed = 1
         at(w, lane.free_at, ROUSES, number)
+
+
+@compiled
+def note_lane(w, number, ahead):
+    """A lane was asked for that falls free so many picoseconds later (0 or less: is free): see `recording`."""
+    run = w.run[0]
+    if run.gaps == w.gaps_length:
+        run.recording = 0
+        return
+    w.gaps[run.gaps, 0] = number
+    w.gaps[run.gaps, 1] = ahead
+    run.gaps += 1
 
 
 @inlined

@@ -12,6 +12,7 @@ from hecasim.sim.fast.exchanges import landed_message, summed
 from hecasim.sim.fast.jit import compiled, entry, inlined
 from hecasim.sim.fast.lanes import free_segment, grant, request
 from hecasim.sim.fast.prefetch import prefetch
+from hecasim.sim.fast.recording import note_event, note_instant
 from hecasim.sim.fast.rooms import admit
 from hecasim.sim.fast.starting import arrived, begin, start_task
 from hecasim.sim.fast.tables import (
@@ -43,6 +44,8 @@ def run(w, r):
         if not first_half(w, r):
             return ISSUE
         second_half(w)
+        if state.recording:
+            note_instant(w)
         if state.boundary_due:
             state.boundary_due = 0
             return BOUNDARY
@@ -91,6 +94,8 @@ def first_half(w, r):
 def happen(w, entry):
     """One thing on the agenda; what the plain engine has no agenda entry for is not counted."""
     tiles = w.run[0].tiles
+    if w.run[0].recording:
+        note_event(w, entry)
     what, argument = entry & ((1 << WHAT_BITS) - 1), entry >> WHAT_BITS
     if what not in (COMPUTED, LEAVES):
         w.clock[0].happenings += 1

@@ -21,6 +21,8 @@ from hecasim.trace.log import Log
 SPARE_SLOTS = 6
 """Bodies whose loads and stores outlive their work, at first; more are made when they are needed."""
 NOTES, SPANS, CAUSES = 1 << 14, 1 << 16, 1 << 16
+GAPS, MOMENTS = (1 << 20, 2), (1 << 17, 3)
+"""Of a record: (lane that was asked for, when it falls free), and (picosecond, digest, such lanes so far)."""
 CRESTS = 3
 """Levels whose crests are kept beside those of each class of buffer: of both pools, and of all together."""
 
@@ -131,6 +133,7 @@ class Memory:
         self.arrays |= {
             "run": run, "causes": np.empty(max(CAUSES, 4 * rows), tables.CAUSE),
             "notes": np.empty(max(NOTES, 4 * rows), tables.NOTE), "spans": np.empty(spans, tables.SPAN),
+            "gaps": np.empty(GAPS, np.int64), "moments": np.empty(MOMENTS, np.int64),
             "led": np.zeros(_power_of_two(2 * self.fixed.trace.look_ahead + 2), np.int64),
         }  # fmt: skip
 

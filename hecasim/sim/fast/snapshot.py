@@ -56,7 +56,7 @@ class Snapshot:
         self.waited_for = np.nonzero(memory.lanes["waiting"])[0]
         self.tables["queues"] = memory.queues[self.waited_for]
         self.tables["slots"], self.tables["counters"] = memory.slots[self.slots], memory.counters[self.slots]
-        self.in_use = _rows_in_use(memory, self.slots)
+        self.in_use = rows_in_use(memory, self.slots)
         self.open = self.in_use[memory.rows["left"][self.in_use] > 0]
         self.tables["rows"] = memory.rows[self.in_use]
         self.tables["flights"] = memory.flights[_flights(memory, self.open)]
@@ -127,7 +127,7 @@ class Snapshot:
             memory.arrays[name][self.open] = shifted[name]
 
 
-def _rows_in_use(memory: Memory, slots: Table) -> Table:
+def rows_in_use(memory: Memory, slots: Table) -> Table:
     """The rows of all tasks of the bodies in *slots*."""
     counts = memory.kinds["count"][memory.slots["kind"][slots]].tolist()
     rows = [slot * memory.per_body + number for slot, count in zip(slots.tolist(), counts, strict=True)

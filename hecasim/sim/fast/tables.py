@@ -103,7 +103,7 @@ RUN = _record(
     " starts notes spans causes disturbed entering"
     " tasks end_ps last_cause ended_body ended_number gate_cause gate_body gate_number gate_ps"
     " led next_body bodies issue_due boundary_due refusals claimed disturbances keep_spans shown_tiles tiles"
-    " per_body groups short"
+    " per_body groups short recording recorded_from digest gaps moments"
 )
 
 WHOLE, HALF, BYTE = np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.uint8)
@@ -117,7 +117,7 @@ SHARED: dict[str, Field] = {
     "spent": (WHOLE, 3), "hidden": (WHOLE, 3), "causes": (CAUSE, 1), "jobs": (JOB, 1), "entrants": (ENTRANT, 1),
     "outsiders": (OUTSIDE, 1), "starts": (START, 1), "notes": (NOTE, 1), "spans": (SPAN, 1), "parkings": (PARKED, 1),
     "parked": (WHOLE, 2), "ready": (HALF, 2), "led": (WHOLE, 1), "outcomes": (OUTCOME, 1), "results": (WHOLE, 1),
-    "disturbed": (WHOLE, 1), "entering": (WHOLE, 1),
+    "disturbed": (WHOLE, 1), "entering": (WHOLE, 1), "gaps": (WHOLE, 2), "moments": (WHOLE, 2),
 }  # fmt: skip
 """What changes, and both worlds see."""
 FIXED: dict[str, Field] = {
