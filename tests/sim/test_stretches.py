@@ -32,7 +32,7 @@ def leaps(monkeypatch):
 
 def state_of(folder):
     sums = np.zeros(2, np.int64)
-    fingerprint(folder.engine.memory.package, sums)
+    fingerprint(folder.engine.memory.package, sums, 1)
     return tuple(sums.tolist())
 
 
