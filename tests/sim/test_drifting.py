@@ -1,11 +1,13 @@
 """Drifts: what falls behind evenly is skipped, and the integers are those of the plain engine."""
 
 import random
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from hecasim.errors import Stalled
 from hecasim.mapping.work import Work
 from hecasim.run import build_trace
 from hecasim.sim import replay
@@ -43,6 +45,17 @@ def impatient(monkeypatch):
     """Runs that look for drifts wherever nothing recurred once."""
     for name, value in (("BARREN", 1), ("REST", 1), ("MOST_REST", 2)):
         monkeypatch.setattr(drifting, name, value)
+
+
+def agree(package, trace, rooms):
+    """Both engines end alike: with one Log, or at one stall."""
+    try:
+        plain = replay(trace, package, engine="plain", rooms=rooms)
+    except Stalled as stall:
+        with pytest.raises(Stalled, match=re.escape(str(stall))):
+            replay(trace, package, rooms=rooms)
+    else:
+        assert_same(plain, replay(trace, package, rooms=rooms))
 
 
 @pytest.mark.parametrize("seed", THAT_DRIFT)
@@ -121,14 +134,12 @@ def test_steps_in_which_tiles_run_apart_are_skipped_and_change_no_number(tmp_pat
 @pytest.mark.parametrize("first", range(0, 3000, 100))
 def test_drifts_change_no_number_wherever_they_may_be(impatient, first):
     for seed in range(first, first + 100):
-        package, trace, rooms = drifting_case(random.Random(seed))
-        assert_same(replay(trace, package, engine="plain", rooms=rooms), replay(trace, package, rooms=rooms))
+        agree(*drifting_case(random.Random(seed)))
 
 
-@pytest.mark.parametrize("seed", sorted(set(range(24)) - {21}))  # 21 stalls
+@pytest.mark.parametrize("seed", range(24))
 def test_looking_for_drifts_changes_no_number_among_collectives(impatient, seed):
-    package, trace, rooms = random_case(random.Random(seed))
-    assert_same(replay(trace, package, engine="plain", rooms=rooms), replay(trace, package, rooms=rooms))
+    agree(*random_case(random.Random(seed)))
 
 
 def test_periods_are_skipped_up_to_the_first_that_would_change_places():

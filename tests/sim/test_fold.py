@@ -5,11 +5,16 @@ import json
 import pytest
 
 import hecasim
+from hecasim.errors import Stalled
+from hecasim.mapping.buffers import Buffer
+from hecasim.mapping.work import Work
 from hecasim.parallel import METHODS
 from hecasim.run import build_trace
 from hecasim.sim import replay
 from hecasim.specs import load_model, load_package, load_plan
+from hecasim.trace.task import COMPUTE, After, Task
 from tests.sim.equality import assert_same
+from tests.sim.parts import trace_of
 from tests.tiny import tiny_inputs
 
 
@@ -110,3 +115,26 @@ def test_results_of_both_engines_are_one_document(tmp_path):
             del document["simulation"][key]
         documents.append(json.dumps(document))
     assert documents[0] == documents[1]
+
+
+def test_a_stall_behind_what_was_skipped_is_told_as_the_plain_engine_tells_it():
+    """Sixty bodies fold; two tasks of the last one need more of the SRAM than there is, and none gives any back."""
+    package = load_package("oracle_8x8", {"topology.rows": "1", "topology.columns": "2"})
+    work = {
+        "kind": COMPUTE,
+        "block": "ffn",
+        "phase": "forward",
+        "work": (Work(((1, 500, 1, 1),), 0),),
+        "work_of": (0, 0),
+    }
+    hoards = {"takes": (Buffer("activations", 60),), "after": ()}
+    bodies = [[Task(id=0, label="works", after=(After(-1, 0),), **work)],
+              [Task(id=number, label=f"hoards {number}", **work, **hoards) for number in range(2)]]  # fmt: skip
+    trace = trace_of(1, 2, bodies, [0] * 60 + [1])
+    stalls = []
+    for engine in ("plain", "fast"):
+        with pytest.raises(Stalled) as caught:
+            replay(trace, package, engine=engine, rooms=(None, 100))
+        stalls.append(str(caught.value))
+    assert stalls[0] == stalls[1]
+    assert int(stalls[0].split(" ps")[0].split()[-1]) > 59 * 50

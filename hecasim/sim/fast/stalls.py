@@ -18,7 +18,7 @@ def stall_of(engine: Engine) -> Stalled:
     slots = engine.memory.slots
     alive = np.nonzero(slots["alive"])[0]
     tasks = int(slots["tasks_left"][alive].sum())
-    return stalled(engine.now, tasks, len(alive), _waiters(engine), lambda: _stuck(engine))
+    return stalled(engine.now + engine.offset_ps, tasks, len(alive), _waiters(engine), lambda: _stuck(engine))
 
 
 def _stuck(engine: Engine) -> Stuck:
