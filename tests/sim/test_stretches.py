@@ -5,14 +5,19 @@ import random
 import numpy as np
 import pytest
 
+from hecasim.mapping.buffers import Buffer
+from hecasim.mapping.work import Work
 from hecasim.parallel import METHODS
 from hecasim.run import build_trace
 from hecasim.sim import replay
 from hecasim.sim.fast.fingerprint import fingerprint
 from hecasim.sim.fast.folding import Folder
+from hecasim.sim.fast.remembering import Crests
 from hecasim.sim.fast.snapshot import Snapshot
 from hecasim.specs import load_model, load_package
+from hecasim.trace.task import COMPUTE, After, Task
 from tests.sim.equality import assert_same
+from tests.sim.parts import trace_of
 from tests.sim.random_traces import random_case
 from tests.tiny import tiny_inputs
 
@@ -111,3 +116,32 @@ def test_a_random_state_put_back_goes_on_as_it_would_have(restless, seed):
     plain, fast = replay(trace, package, engine="plain", rooms=rooms), replay(trace, package, rooms=rooms)
     assert fast.step_ps == plain.step_ps
     assert fast.lanes == plain.lanes
+
+
+def test_a_stretch_on_top_of_a_fuller_sram_reaches_as_much_higher(leaps):
+    """Bodies leave 5 bytes behind and take 100 more for a while; after the last, leapt over, none takes so much."""
+    package = load_package("oracle_8x8", {"topology.rows": "1", "topology.columns": "2"})
+    common = {"kind": COMPUTE, "block": "ffn", "phase": "forward", "work_of": (0, 0)}
+    kinds = []
+    for length, high in ((500, 105), (700, 105), (1100, 105), (1300, 1), (1900, 1)):
+        work = (Work(((1, length, 1, 1),), 0),)
+        takes, gives = (Buffer("activations", high),), (Buffer("activations", max(1, high - 5)),)
+        kinds.append([Task(id=0, label="works", work=work, after=(After(-1, 1),), takes=takes, **common),
+                      Task(id=1, label="tidies", work=work, after=(After(0, 0),), gives=gives, **common)])  # fmt: skip
+    first = [3, 0, 1, 2, 0, 0, 3, 3, 3, 3]
+    trace = trace_of(1, 2, kinds, [*first, 4, *first, 3, 4], lead=1)
+    assert_same(replay(trace, package, engine="plain"), replay(trace, package))
+    assert leaps
+
+
+def test_crests_are_those_of_their_time():
+    """The engine writes the levels of what comes next where those before were."""
+    crests, levels = Crests(), np.array([[7, 1]])
+    crests.open(1)
+    crests.reach(levels)
+    levels[...] = 3
+    crests.open(2)
+    crests.reach(levels)
+    assert crests.since(1).tolist() == [[7, 3]]
+    assert crests.since(2).tolist() == [[3, 3]]
+    assert crests.between(1, 2).tolist() == [[7, 1]]

@@ -131,7 +131,7 @@ class Folder:
         since = memory.tiles["since"]
         moved = since + (end.now_ps - end.clock_ps) > begin.now_ps
         since[...] = np.where(moved, since + here.clock_ps - end.clock_ps, changed - lasts)
-        self._lift(rise, crest)
+        self._lift(rise, None if crest is None else crest + rise)
         self.remembered.crests.reach(self._levels())
         engine.rows.repeat(begin.rows, stretch.how, here.now_ps - begin.now_ps, end.rows)
         engine.offset_ps += lasts

@@ -101,7 +101,7 @@ class Crests:
     def reach(self, levels: Numbers | None) -> None:
         """So high were levels since the last boundary that was opened."""
         if self._after and levels is not None:
-            self._after[-1] = _higher(self._after[-1], levels)
+            self._after[-1] = _higher(self._after[-1], levels.copy())  # the engine goes on writing there
 
     def forget(self, number: int) -> None:
         """What came after it is counted with the one before it."""
