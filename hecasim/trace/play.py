@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 
 class Body(NamedTuple):
@@ -48,6 +48,11 @@ class Repetition(NamedTuple):
 
 
 Passage = tuple[Run, ...]
+
+
+def series(growth: Any, change: Any, times: int) -> Any:
+    """What grows by *growth* in one period and by *change* more in each further one, after so many further ones."""
+    return times * growth + change * (times * (times + 1) // 2)
 
 
 def runs_of(kinds: Sequence[int]) -> Passage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hecasim.trace.log import LayerRow, Log
-from hecasim.trace.play import Repetition
+from hecasim.trace.play import Repetition, series
 from hecasim.trace.task import COLLECTIVE, COMPUTE, Task
 
 Key = tuple[int, str, str]
@@ -73,10 +73,8 @@ class Rows:
         page = self._pages[-1]
         for key, row in self._stretch(between, None).items():
             earlier = before[key]
-            sums = [
-                times * count + (count - counted) * (times * (times + 1) // 2)
-                for count, counted in zip(_sums(row), _sums(earlier), strict=True)
-            ]
+            sums = [series(count, count - counted, times)
+                    for count, counted in zip(_sums(row), _sums(earlier), strict=True)]  # fmt: skip
             start, end = 2 * row.start_ps - earlier.start_ps, row.end_ps + times * (row.end_ps - earlier.end_ps)
             _add(page, key, LayerRow(start, end, *sums))
         self.mark()

@@ -12,9 +12,10 @@ from hecasim.mapping.work import Work
 from hecasim.run import build_trace
 from hecasim.sim import replay
 from hecasim.sim.fast import drifting
-from hecasim.sim.fast.drifting import periods_ahead, series
+from hecasim.sim.fast.drifting import periods_ahead
 from hecasim.sim.fast.folding import Folder
 from hecasim.specs import load_model, load_package
+from hecasim.trace.play import series
 from hecasim.trace.task import COMPUTE, DRAM_WRITE, After, Task
 from tests.sim.equality import assert_same
 from tests.sim.parts import trace_of

@@ -31,7 +31,7 @@ class Fold(NamedTuple):
     """Causes known at its beginning, and the same ones where it began again."""
     entries: Mapping[int, int] = {}
     """Causes known where it had happened again, and the same ones at its end; others are the same in both places."""
-    moves: Mapping[int, int] | None = None
+    moves: Mapping[int, int] = {}
     """Of a stretch that drifts: how much later each of its causes is in every further period, where that is not 0."""
 
 
@@ -84,7 +84,7 @@ class Chain:
         """Through all skipped periods of a fold: adds what they spend, says where the chain goes on."""
         fold = self.folds[number]
         beyond, left, cause = end_ps - fold.at_ps, fold.times, fold.entries.get(cause, cause)
-        if fold.moves is not None:
+        if fold.moves:
             return self._drift(fold, cause, beyond, spans)
         passed: dict[tuple[int, int], int] = {}
         steps: list[Spans] = []
@@ -112,7 +112,7 @@ class Chain:
         for turn in range(fold.times, 0, -1):
             if cause < 0:
                 break
-            found = self.walk(cause, fold.end_ps + beyond, fold.begin_ps, range(0), fold.moves or NONE, turn)
+            found = self.walk(cause, fold.end_ps + beyond, fold.begin_ps, range(0), fold.moves, turn)
             spans.update(found.spans)
             beyond = found.end_ps - fold.begin_ps
             cause = fold.twins[found.cause] if found.cause >= 0 else -1

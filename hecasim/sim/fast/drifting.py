@@ -16,7 +16,7 @@ falls behind it: no more periods are skipped than that. Whatever adds up grows a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -148,7 +148,6 @@ class Drifts:
             self._give_up()
         else:
             self._pause = REST
-            self.stop()
         return drift
 
     def _give_up(self) -> None:
@@ -206,15 +205,14 @@ class Drifts:
         if (self.engine.memory.lanes["owner"] >= 0).any() or begin.folds != here.folds:
             return None
         how = self.engine.trace.bodies.repeats(between.next_body, here.next_body, under_way)
-        ahead = periods_ahead(third.moments.values, third.moments.values - second.moments.values)
+        steps = third.moments.values - second.moments.values
+        ahead = periods_ahead(third.moments.values, steps)
         how = how._replace(times=min(how.times, ahead, periods_in_order(before, last)))
         chain_moves = self._chain_moves(first, second)
-        if how.times < 1 or how.layers or chain_moves is None:
+        if how.times < 1 or how.layers or chain_moves is None or not _together(third.moments.instants, steps):
             return None
-        moves = np.empty_like(third.moments.values)
-        moves[third.moments.order] = third.moments.values - second.moments.values
-        if not _together(third.moments, moves):
-            return None
+        moves = np.empty_like(steps)
+        moves[third.moments.order] = steps
         cause_moves = {place: since - second.causes[place] for place, since in third.causes.items()
                        if since != second.causes[place]}  # fmt: skip
         return Drift(begin, between, how, lasts, moves, cause_moves, chain_moves)
@@ -258,12 +256,11 @@ def _equal(one: Record, other: Record) -> bool:
     )  # fmt: skip
 
 
-def _together(moments: Moments, moves: Numbers) -> bool:
+def _together(instants: Numbers, moves: Numbers) -> bool:
     """Whether everything that is to happen in one picosecond moves together."""
-    instants, moved = moments.instants, moves[moments.order]
     shared = instants != ALONE
     order = np.argsort(instants[shared], kind="stable")
-    instants, moved = instants[shared][order], moved[shared][order]
+    instants, moved = instants[shared][order], moves[shared][order]
     same = instants[1:] == instants[:-1]
     return bool((moved[1:][same] == moved[:-1][same]).all())
 
@@ -285,8 +282,3 @@ def _most(room: Numbers, moves: Numbers) -> int:
     """So many steps of *moves* leave each *room* at 0 or above."""
     shrinks = moves < 0
     return int((room[shrinks] // -moves[shrinks]).min()) if shrinks.any() else 1 << 62
-
-
-def series(growth: Any, change: Any, times: int) -> Any:
-    """What grows by *growth* in one period and by *change* more in each further one, after so many further ones."""
-    return times * growth + change * (times * (times + 1) // 2)

@@ -121,6 +121,16 @@ def ends_of(w, pattern, number, step):
 
 
 @inlined
+def landed_segment(w, number):
+    """A segment of a collective is at the end of its route; the last one of a message brings it."""
+    segment = w.segments[number]
+    if segment.note >= 0:
+        landed_message(w, number, segment.owner, segment.pattern, segment.note)
+    else:
+        free_segment(w, number)
+
+
+@inlined
 def landed_message(w, carrier, flight, pattern_number, number):
     """The last segment of a message tells its receiver and its sender; it carries on what goes on unchanged."""
     row, pattern, step = w.flights[flight].row, w.patterns[pattern_number], w.segments[carrier].step

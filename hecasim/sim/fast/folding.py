@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hecasim.sim.fast.chain import Fold
-from hecasim.sim.fast.drifting import Drifts, series
+from hecasim.sim.fast.drifting import Drifts
 from hecasim.sim.fast.fingerprint import fingerprint
 from hecasim.sim.fast.lists import Numbers
 from hecasim.sim.fast.moments import move_moments
 from hecasim.sim.fast.remembering import BODY, LAYER, MICRO_BATCH, Boundary, Place, Remembered, State
-from hecasim.sim.fast.snapshot import Snapshot, rows_in_use
+from hecasim.sim.fast.snapshot import Snapshot, open_rows, rows_in_use
 from hecasim.sim.fast.stretches import End, Stretch, Stretches
-from hecasim.trace.play import Repetition
+from hecasim.trace.play import Repetition, series
 
 if TYPE_CHECKING:
     from hecasim.sim.fast.engine import Engine
@@ -141,8 +141,7 @@ class Folder:
             begin.clock_ps, end.clock_ps, here.clock_ps, 1, range(begin.folds, end.folds),
             _twins(begin.causes, here.causes), entries,
         ))  # fmt: skip
-        self.skipped_bodies += stretch.bodies
-        self._found_something()
+        self._skipped(stretch.bodies)
 
     # --- what drifts ------------------------------------------------------------------------------------------
 
@@ -156,10 +155,10 @@ class Folder:
         growth, grew = here.sums - between.sums, between.sums - begin.sums
         self._add(series(growth, growth - grew, times))
         engine.rows.drift(begin.rows, between.rows, drift.how)
-        slots = np.nonzero(memory.slots["alive"])[0]
-        rows = rows_in_use(memory, slots)
-        entries = self._new_causes(rows[memory.rows["left"][rows] > 0], 0)
-        moved = {number: drift.cause_moves.get(place, 0) for place, number in self._causes(memory).items()}
+        alive = np.nonzero(memory.slots["alive"])[0]
+        entries = self._new_causes(open_rows(memory, rows_in_use(memory, alive)), 0)
+        moved = {number: drift.cause_moves[place] for place, number in self._causes(memory).items()
+                 if place in drift.cause_moves}  # fmt: skip
         for number, by_ps in moved.items():
             memory.causes["released_ps"][number] += times * by_ps
         move_moments(memory.package, times * drift.moves)
@@ -171,9 +170,8 @@ class Folder:
             between.clock_ps, here.clock_ps, here.clock_ps, times, range(0), _twins(between.causes, here.causes),
             entries, drift.chain_moves,
         ))  # fmt: skip
-        self.skipped_bodies += times * period
         self.drifted_bodies += times * period
-        self.barren = 0
+        self._skipped(times * period)
 
     def _new_causes(self, rows: Numbers, by_ps: int) -> dict[int, int]:
         """The causes of all tasks in flight, in *rows*, under new numbers, so much later; new -> old ones."""
@@ -285,11 +283,11 @@ class Folder:
         engine.shift(times * period, times * lasts)
         within, twins = range(before.folds, here.folds), _twins(before.causes, here.causes)
         self.folds.append(Fold(before.clock_ps, here.clock_ps, here.clock_ps, times, within, twins))
-        self.skipped_bodies += times * period
-        self._found_something()
+        self._skipped(times * period)
 
-    def _found_something(self) -> None:
-        """Periods or a stretch were skipped."""
+    def _skipped(self, bodies: int) -> None:
+        """So many bodies were skipped, in periods or in a stretch."""
+        self.skipped_bodies += bodies
         self.barren = 0
         self.drifts.stop()
 

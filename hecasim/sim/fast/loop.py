@@ -8,7 +8,7 @@ from hecasim.sim.fast.agenda import ask_lane, take_first
 from hecasim.sim.fast.claims import members_leave, play_disturbed
 from hecasim.sim.fast.cores import computed, fed, free_job, grant_core
 from hecasim.sim.fast.ending import end_task
-from hecasim.sim.fast.exchanges import landed_message, summed
+from hecasim.sim.fast.exchanges import landed_segment, summed
 from hecasim.sim.fast.jit import compiled, entry, inlined
 from hecasim.sim.fast.lanes import free_segment, grant, request
 from hecasim.sim.fast.prefetch import prefetch
@@ -120,10 +120,7 @@ def landed(w, number):
     segment = w.segments[number]
     owner, note, pattern = segment.owner, segment.note, segment.pattern
     if pattern >= 0:
-        if note >= 0:
-            landed_message(w, number, owner, pattern, note)
-        else:
-            free_segment(w, number)
+        landed_segment(w, number)
         return
     free_segment(w, number)
     if pattern == TO_CORE:

@@ -57,7 +57,7 @@ class Snapshot:
         self.tables["queues"] = memory.queues[self.waited_for]
         self.tables["slots"], self.tables["counters"] = memory.slots[self.slots], memory.counters[self.slots]
         self.in_use = rows_in_use(memory, self.slots)
-        self.open = self.in_use[memory.rows["left"][self.in_use] > 0]
+        self.open = open_rows(memory, self.in_use)
         self.tables["rows"] = memory.rows[self.in_use]
         self.tables["flights"] = memory.flights[_flights(memory, self.open)]
         self.tables |= {name: arrays[name][self.open] for name in BY_ROW}
@@ -133,6 +133,11 @@ def rows_in_use(memory: Memory, slots: Table) -> Table:
     rows = [slot * memory.per_body + number for slot, count in zip(slots.tolist(), counts, strict=True)
             for number in range(count)]  # fmt: skip
     return np.array(rows, dtype=np.int64)
+
+
+def open_rows(memory: Memory, rows: Table) -> Table:
+    """Those of *rows* whose tasks have not ended everywhere."""
+    return rows[memory.rows["left"][rows] > 0]
 
 
 def _flights(memory: Memory, rows: Table) -> Table:

@@ -7,9 +7,9 @@ happens here, and everything that `loop` does with them is done in the same orde
 import numpy as np
 
 from hecasim.sim.fast.agenda import ask_lane, take_first
-from hecasim.sim.fast.exchanges import enter_stage, landed_message
+from hecasim.sim.fast.exchanges import enter_stage, landed_segment
 from hecasim.sim.fast.jit import compiled
-from hecasim.sim.fast.lanes import free_segment, grant, request
+from hecasim.sim.fast.lanes import grant, request
 from hecasim.sim.fast.tables import ARRIVES, LANDS, STREAMS, WHAT_BITS, ZERO
 
 FOREVER = np.int64(1 << 62)
@@ -41,12 +41,7 @@ def happen(r, entry):
     if what == ARRIVES:
         request(r, argument)
     elif what == LANDS:
-        segment = r.segments[argument]
-        flight, pattern, note = segment.owner, segment.pattern, segment.note
-        if note >= 0:
-            landed_message(r, argument, flight, pattern, note)
-        else:
-            free_segment(r, argument)
+        landed_segment(r, argument)
     else:
         r.lanes[argument].alarmed = 0
         ask_lane(r, argument)
